@@ -1,0 +1,223 @@
+"""What an experiment's configuration may say: frozen, closed, typed.
+
+Reading YAML, with errors that name file, line and key, is in ``config_file.py``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Endpoint = Literal["left_nhs", "left_scheme", "post_scheme"]
+Horizon = Annotated[float, Field(gt=0, le=1200)]
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+# ---------------------------------------------------------------- data
+
+
+class AttributeSpec(_Spec):
+    """A column of the user's own, beyond the contract, known on the start date."""
+
+    kind: Literal["category", "number", "flag"]
+    unit: str | None = None
+    meaning: str = ""
+    protected: bool = False
+
+
+class SyntheticData(_Spec):
+    """The synthetic scheme."""
+
+    source: Literal["synthetic"] = "synthetic"
+    first_cohort: Annotated[int, Field(ge=1956, le=2100)] = 2011
+    last_cohort: Annotated[int, Field(ge=1956, le=2100)] = 2022
+    seed: int | None = None
+    """Default: the experiment's seed."""
+
+
+class FileData(_Spec):
+    """A user's own CSV, Excel or Parquet file."""
+
+    source: Literal["file"] = "file"
+    path: Path
+    """Relative to the folder of the configuration file; ``${NAME}`` is an environment variable."""
+    sheet: str | None = None
+    scheme: Literal["gmts", "any"] = "gmts"
+    columns: dict[str, str] = {}
+    """Name in the contract: name in the file."""
+    labels: dict[str, dict[str, str]] = {}
+    """Column: {label in the file: label in the contract}."""
+    attributes: dict[str, AttributeSpec] = {}
+    date_format: str | None = None
+    census_date: str | None = None
+    encoding: str = "utf-8"
+    leaving: str | None = None
+
+
+class OpenData(_Spec):
+    """An open data set, by name; see ``docs/open-data.md``."""
+
+    source: Literal["open"] = "open"
+    name: Literal["canadian_senators", "heads_of_government", "nlswork", "unemployment_mccall"]
+    path: Path | None = None
+    """Of the CSV, for the sets that do not come with an installed package."""
+
+
+DataSpec = Annotated[SyntheticData | FileData | OpenData, Field(discriminator="source")]
+
+
+# -------------------------------------------------------------- models
+
+
+class KaplanMeierSpec(_Spec):
+    """Kaplan-Meier by specialism: the reference that a model has to beat."""
+
+    kind: Literal["kaplan_meier"] = "kaplan_meier"
+    name: str = "kaplan_meier"
+    by: str | None = "specialism"
+
+
+class CoxSpec(_Spec):
+    """Cox proportional hazards."""
+
+    kind: Literal["cox"] = "cox"
+    name: str = "cox"
+    alpha: Annotated[float, Field(ge=0)] = 0.0
+    """Ridge penalty: alpha / 2 times the sum of squared coefficients of standardised columns."""
+    strata: str | None = None
+
+
+class WeibullSpec(_Spec):
+    """Weibull accelerated failure time."""
+
+    kind: Literal["weibull_aft"] = "weibull_aft"
+    name: str = "weibull_aft"
+    alpha: Annotated[float, Field(ge=0)] = 0.0
+
+
+class LogisticSpec(_Spec):
+    """Logistic regression at each horizon, with censoring weights."""
+
+    kind: Literal["logistic"] = "logistic"
+    name: str = "logistic"
+    alpha: Annotated[float, Field(gt=0)] = 1.0
+    """Ridge penalty, as for Cox."""
+
+
+class BoostingSpec(_Spec):
+    """Histogram gradient boosting at each horizon, with censoring weights."""
+
+    kind: Literal["hist_gradient_boosting"] = "hist_gradient_boosting"
+    name: str = "hist_gradient_boosting"
+    max_iter: Annotated[int, Field(ge=1)] = 60
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
+    max_leaf_nodes: Annotated[int, Field(ge=2)] = 6
+    min_samples_leaf: Annotated[int, Field(ge=1)] = 20
+
+
+ModelSpec = Annotated[
+    KaplanMeierSpec | CoxSpec | WeibullSpec | LogisticSpec | BoostingSpec,
+    Field(discriminator="kind"),
+]
+
+
+# ---------------------------------------------------------- evaluation
+
+
+class LeaveOneCohortOut(_Spec):
+    """Each cohort is predicted by models that never saw it."""
+
+    kind: Literal["leave_one_cohort_out"] = "leave_one_cohort_out"
+    min_size: Annotated[int, Field(ge=1)] = 1
+    """Cohorts with fewer people are never held out; they always train."""
+
+
+class TemporalSplit(_Spec):
+    """Later cohorts are predicted by models of earlier ones."""
+
+    kind: Literal["temporal"] = "temporal"
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """The latest cohorts that hold about this share of the people are the test."""
+
+
+class GroupedKFold(_Spec):
+    """K folds of whole people."""
+
+    kind: Literal["k_fold"] = "k_fold"
+    folds: Annotated[int, Field(ge=2)] = 10
+
+
+SchemeSpec = Annotated[
+    LeaveOneCohortOut | TemporalSplit | GroupedKFold, Field(discriminator="kind")
+]
+
+
+class EvaluationSpec(_Spec):
+    """How models are judged."""
+
+    scheme: SchemeSpec = LeaveOneCohortOut()
+    bootstrap: Annotated[int, Field(ge=0, le=10_000)] = 500
+    """Repetitions behind each interval; 0 = no intervals."""
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+
+
+# ---------------------------------------------------------- experiment
+
+
+class DisclosureSpec(_Spec):
+    """Which counts may be shown."""
+
+    threshold: Annotated[int, Field(ge=1)] = 5
+
+
+class TrackingSpec(_Spec):
+    """Where the run lands in MLflow."""
+
+    enabled: bool = True
+    uri: str | None = None
+    """Default: MLFLOW_TRACKING_URI, else sqlite in the store folder."""
+    experiment: str | None = None
+    """Default: the experiment's name."""
+
+
+class ExperimentConfig(_Spec):
+    """One experiment: data, endpoint, models, how they are judged, where results go."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][\w .-]*$")]
+    question: str = ""
+    seed: Annotated[int, Field(ge=0)] = 1
+    data: DataSpec
+    endpoint: Endpoint = "left_nhs"
+    horizons: Annotated[tuple[Horizon, ...], Field(min_length=1)] = (12, 24, 36, 60)
+    features: Literal["default"] | tuple[str, ...] = "default"
+    models: Annotated[tuple[ModelSpec, ...], Field(min_length=1)]
+    evaluation: EvaluationSpec = EvaluationSpec()
+    disclosure: DisclosureSpec = DisclosureSpec()
+    tracking: TrackingSpec = TrackingSpec()
+    store: Path | None = None
+    """The store of runs; default: found as ``docs/config.md`` says."""
+    jobs: Annotated[int, Field(ge=-1)] = -1
+    """Processes for the folds; -1 = one a core. The numbers are the same for any."""
+
+    @field_validator("horizons")
+    @classmethod
+    def _increasing(cls, horizons: tuple[float, ...]) -> tuple[float, ...]:
+        if list(horizons) != sorted(set(horizons)):
+            raise ValueError("horizons must increase: for instance [12, 24, 36, 60]")
+        return horizons
+
+    @model_validator(mode="after")
+    def _one_name_each(self) -> ExperimentConfig:
+        names = [model.name for model in self.models]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two models are called {twice[0]}: give each its own 'name'")
+        return self
+
+    def resolved(self) -> dict[str, Any]:
+        """Return everything said and every default, as plain values."""
+        return self.model_dump(mode="json")

@@ -1,0 +1,92 @@
+"""People as the rest of the package receives them, and what a check of a table returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+
+from gmts_models.data.columns import Column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What a simulation knows and real data never tell.
+
+    Attributes
+    ----------
+    coefficients : log hazard ratio of each effect, by the name of its column in `design`.
+    design : (n, p) frame: the columns that the coefficients multiply.
+    risk : (n, m) frame: P(left the NHS by the month that names the column), from the start.
+    """
+
+    coefficients: dict[str, float]
+    design: pd.DataFrame
+    risk: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class People:
+    """Checked records, one row a trainee, in the columns of the contract.
+
+    Attributes
+    ----------
+    trainees : (n, c) frame with a plain 0..n-1 index. Dates are datetime64, categories are
+        text, flags are nullable booleans, missing values are missing.
+    attributes : columns beyond the contract that the user declared, by name.
+    census_date : the day up to which follow-up is known; None where durations came ready.
+    scheme : "gmts", or "any" for a scheme with other groups and destinations.
+    leaving : what the event means, in words: "leaving the NHS".
+    source : where the records came from, without folders or people's names.
+    synthetic : whether they were made by a simulation; said wherever they show.
+    truth : of a simulation.
+    """
+
+    trainees: pd.DataFrame
+    attributes: dict[str, Column] = field(default_factory=dict)
+    census_date: pd.Timestamp | None = None
+    scheme: Literal["gmts", "any"] = "gmts"
+    leaving: str = "leaving the NHS"
+    source: str = "a table in memory"
+    synthetic: bool = False
+    truth: Truth | None = None
+
+    @property
+    def has_dates(self) -> bool:
+        """Whether follow-up is told by dates rather than by ready durations."""
+        return "start_date" in self.trainees
+
+    def __len__(self) -> int:
+        return len(self.trainees)
+
+    def __repr__(self) -> str:
+        made = ", synthetic" if self.synthetic else ""
+        census = f", census {self.census_date:%Y-%m-%d}" if self.census_date is not None else ""
+        return f"People(n={len(self)}, columns={self.trainees.shape[1]}{census}{made})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Checked:
+    """The valid records, and every rejected row with its reason.
+
+    Attributes
+    ----------
+    valid : the people whose rows broke no rule.
+    rejected : frame with `row`, `column`, `reason`, `fix`: a line for each rule that a row broke.
+        `row` is the row as a spreadsheet numbers it (the header is row 1) for a file, and the
+        position from 0 for a frame. No value of the row is repeated.
+    n_rows : rows read.
+    """
+
+    valid: People
+    rejected: pd.DataFrame
+    n_rows: int
+
+    @property
+    def n_rejected(self) -> int:
+        """How many rows (not reasons) were rejected."""
+        return int(self.rejected["row"].nunique())
+
+    def __repr__(self) -> str:
+        return f"Checked({self.n_rows} rows: {len(self.valid)} valid, {self.n_rejected} rejected)"
