@@ -1,0 +1,1 @@
+"""Trainee attributes as known on the prediction date."""

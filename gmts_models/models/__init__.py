@@ -1,0 +1,1 @@
+"""Estimators of the risk of leaving: thin, scikit-learn in manner, one protocol for all."""
