@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 Endpoint = Literal["left_nhs", "left_scheme", "post_scheme"]
 Horizon = Annotated[float, Field(gt=0, le=1200)]
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)]
 
 
 class _Spec(BaseModel):
@@ -78,7 +79,7 @@ class KaplanMeierSpec(_Spec):
     """Kaplan-Meier by specialism: the reference that a model has to beat."""
 
     kind: Literal["kaplan_meier"] = "kaplan_meier"
-    name: str = "kaplan_meier"
+    name: ModelName = "kaplan_meier"
     by: str | None = "specialism"
 
 
@@ -86,7 +87,7 @@ class CoxSpec(_Spec):
     """Cox proportional hazards."""
 
     kind: Literal["cox"] = "cox"
-    name: str = "cox"
+    name: ModelName = "cox"
     alpha: Annotated[float, Field(ge=0)] = 0.0
     """Ridge penalty: alpha / 2 times the sum of squared coefficients of standardised columns."""
     strata: str | None = None
@@ -96,7 +97,7 @@ class WeibullSpec(_Spec):
     """Weibull accelerated failure time."""
 
     kind: Literal["weibull_aft"] = "weibull_aft"
-    name: str = "weibull_aft"
+    name: ModelName = "weibull_aft"
     alpha: Annotated[float, Field(ge=0)] = 0.0
 
 
@@ -104,20 +105,24 @@ class LogisticSpec(_Spec):
     """Logistic regression at each horizon, with censoring weights."""
 
     kind: Literal["logistic"] = "logistic"
-    name: str = "logistic"
+    name: ModelName = "logistic"
     alpha: Annotated[float, Field(gt=0)] = 1.0
     """Ridge penalty, as for Cox."""
+    censoring_by: str | None = None
+    """Feature whose values are censored together, such as cohort_year."""
 
 
 class BoostingSpec(_Spec):
     """Histogram gradient boosting at each horizon, with censoring weights."""
 
     kind: Literal["hist_gradient_boosting"] = "hist_gradient_boosting"
-    name: str = "hist_gradient_boosting"
+    name: ModelName = "hist_gradient_boosting"
     max_iter: Annotated[int, Field(ge=1)] = 60
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
     max_leaf_nodes: Annotated[int, Field(ge=2)] = 6
     min_samples_leaf: Annotated[int, Field(ge=1)] = 20
+    censoring_by: str | None = None
+    """Feature whose values are censored together, such as cohort_year."""
 
 
 ModelSpec = Annotated[

@@ -53,14 +53,14 @@ def baseline_hazard(
     deaths = sum_by_time(exit_, time, np.ones(len(exit_)), left)
     at_risk = count_at_risk(time, entry_, exit_, hazard)
     if ties == "breslow":
-        steps = deaths / at_risk
+        steps: Floats = deaths / at_risk
     else:
         tied = sum_by_time(exit_, time, hazard, left)
         number = deaths.astype(int)
         which = np.repeat(np.arange(len(time)), number)
         before = np.arange(len(which)) - np.repeat(np.cumsum(number) - number, number)
         shared = at_risk[which] - before / deaths[which] * tied[which]
-        steps = np.bincount(which, 1 / shared, minlength=len(time))
+        steps = np.asarray(np.bincount(which, 1 / shared, minlength=len(time)), dtype=float)
     return BaselineHazard(time=time, cumulative=np.cumsum(steps), last=float(exit_.max()))
 
 

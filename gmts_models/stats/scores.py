@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gmts_models.outcome import Bools, Floats
+from gmts_models.outcome import Bools, Floats, Ints
 from gmts_models.stats.censoring import CensoringWeights
 
 
@@ -69,7 +69,11 @@ def auc(risk: Floats, at: CensoringWeights) -> Floats:
 
 
 def concordance(
-    risk: Floats, exit_: Floats, left: Bools, entry: Floats | None = None
+    risk: Floats,
+    exit_: Floats,
+    left: Bools,
+    entry: Floats | None = None,
+    strata: Ints | None = None,
 ) -> tuple[float, float]:
     """Harrell's C and its standard error.
 
@@ -80,6 +84,7 @@ def concordance(
     ----------
     risk : (n,) any score that grows with risk.
     exit_, left, entry : (n,) as in `kaplan_meier`.
+    strata : (n,) codes; only people of one stratum are compared.
 
     Returns
     -------
@@ -90,7 +95,21 @@ def concordance(
     """
     n = len(risk)
     begin = np.full(n, -1.0) if entry is None else np.where(entry > 0, entry, -1.0)
+    stratum = np.zeros(n, dtype=np.int64) if strata is None else strata
     won, pairs = np.zeros(n), np.zeros(n)  # each pair counts for both of its people
+    for each in np.unique(stratum[left]):
+        rows = np.flatnonzero(stratum == each)
+        won[rows], pairs[rows] = _pairs(risk[rows], exit_[rows], left[rows], begin[rows])
+    if not pairs.any():
+        return np.nan, np.nan
+    c = won.sum() / pairs.sum()
+    influence = (won - c * pairs) / (pairs.sum() / 2)
+    return float(c), float(np.sqrt(np.square(influence).sum()))
+
+
+def _pairs(risk: Floats, exit_: Floats, left: Bools, begin: Floats) -> tuple[Floats, Floats]:
+    """Return, by person, the pairs that are ordered rightly, and all pairs."""
+    won, pairs = np.zeros(len(risk)), np.zeros(len(risk))
     for time in np.unique(exit_[left]):
         leavers = np.flatnonzero(left & (exit_ == time))
         stayers = np.flatnonzero((begin < time) & ((exit_ > time) | ((exit_ == time) & ~left)))
@@ -100,11 +119,7 @@ def concordance(
         won[stayers] += score.sum(axis=0)
         pairs[leavers] += len(stayers)
         pairs[stayers] += len(leavers)
-    if not pairs.any():
-        return np.nan, np.nan
-    c = won.sum() / pairs.sum()
-    influence = (won - c * pairs) / (pairs.sum() / 2)
-    return float(c), float(np.sqrt(np.square(influence).sum()))
+    return won, pairs
 
 
 def _over(numerator: Floats, denominator: Floats) -> Floats:

@@ -1,0 +1,1 @@
+"""How well models predict people they have not seen."""

@@ -1,0 +1,232 @@
+"""Scores of out-of-fold predictions by horizon and group, each with a bootstrap interval.
+
+The intervals are about these predictions for new people of these cohorts: people are drawn
+again, within their cohorts, and the censoring weights made anew each time; models are not
+refitted. Rankings (AUC, C) compare people within a fold only, since risks of different folds
+come from different fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from gmts_models.evaluation.prediction import Predictions
+from gmts_models.features.table import FeatureTable, codes
+from gmts_models.outcome import Bools, Floats, Ints
+from gmts_models.stats.censoring import CensoringWeights, censoring_weights
+from gmts_models.stats.scores import (
+    auc,
+    brier_score,
+    concordance,
+    null_brier_score,
+    observed_risk,
+)
+
+ALL = "All"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringPlan:
+    """What all models share: the bootstrap's counts, and the weights at each horizon.
+
+    Attributes
+    ----------
+    counts : (n, 1 + b) how often each row is drawn; the first column is the sample itself.
+    weights : by horizon, the censoring weights of the rows that were predicted.
+    groups : mask of the rows, by group; "All" first.
+    level : of the intervals.
+    """
+
+    counts: Floats
+    weights: dict[float, CensoringWeights]
+    groups: dict[str, Bools]
+    level: float
+
+
+def make_plan(
+    table: FeatureTable,
+    predictions: Predictions,
+    *,
+    bootstrap: int,
+    level: float,
+    rng: np.random.Generator,
+) -> ScoringPlan:
+    """Draw the bootstrap and weigh the rows, once for all models."""
+    predicted = predictions.fold >= 0
+    cohort = codes(table.cohort)
+    counts = np.ones((len(table), 1 + bootstrap))
+    counts[:, 1:] = _draw_people(table.y.people, cohort, bootstrap, rng)
+    counts[~predicted] = 0
+    weights = {}
+    rows = np.flatnonzero(predicted)
+    for horizon in predictions.horizons:
+        part = censoring_weights(
+            table.y[rows],
+            float(horizon),
+            strata=cohort[rows],
+            follow_up=table.follow_up[rows],
+            counts=counts[rows],
+        )
+        weights[float(horizon)] = _spread(part, rows, len(table))
+    labels = table.specialism.astype(str)
+    groups = {ALL: predicted}
+    groups |= {name: predicted & (labels == name).to_numpy() for name in sorted(labels.unique())}
+    return ScoringPlan(counts=counts, weights=weights, groups=groups, level=level)
+
+
+def score_models(
+    table: FeatureTable, predictions: Predictions, plan: ScoringPlan
+) -> tuple[pd.DataFrame, dict[tuple[str, float], Floats]]:
+    """Score every model at every horizon in every group.
+
+    Returns
+    -------
+    A tidy frame (model, score, horizon_months, group, estimate, se, lower, upper, n, left), and
+    the (1 + b,) Brier scores of all rows by model and horizon, for comparisons.
+    """
+    records: list[dict[str, Any]] = []
+    briers: dict[tuple[str, float], Floats] = {}
+    for model, risk in predictions.risk.items():
+        for column, horizon in enumerate(predictions.horizons):
+            for group, mask in plan.groups.items():
+                values, n, left = _at_horizon(
+                    risk[:, column], plan.weights[float(horizon)], mask, predictions.fold
+                )
+                if group == ALL:
+                    briers[model, float(horizon)] = values["brier"]
+                records += [
+                    {
+                        "model": model,
+                        "score": score,
+                        "horizon_months": float(horizon),
+                        "group": group,
+                        **interval(draws, plan.level),
+                        "n": n,
+                        "left": left,
+                    }
+                    for score, draws in values.items()
+                ]
+        records += list(_concordances(model, risk[:, -1], table, predictions.fold, plan))
+    return pd.DataFrame(records), briers
+
+
+def interval(draws: Floats, level: float) -> dict[str, float]:
+    """Return estimate, SE and percentile interval; `draws[0]` is the estimate itself."""
+    again = draws[1:][np.isfinite(draws[1:])]
+    if not np.isfinite(draws[0]) or len(again) < 20:
+        return {"estimate": float(draws[0]), "se": np.nan, "lower": np.nan, "upper": np.nan}
+    lower, upper = np.quantile(again, [(1 - level) / 2, (1 + level) / 2])
+    return {
+        "estimate": float(draws[0]),
+        "se": float(again.std(ddof=1)),
+        "lower": float(lower),
+        "upper": float(upper),
+    }
+
+
+def _at_horizon(
+    risk: Floats, at: CensoringWeights, group: Bools, fold: Ints
+) -> tuple[dict[str, Floats], int, int]:
+    """Return the draws of each score, and how many rows were scored and had left."""
+    rows = np.flatnonzero(group & (at.counted > 0).any(axis=1))
+    part = CensoringWeights(left=at.left[rows], counted=at.counted[rows], weight=at.weight[rows])
+    risk = risk[rows]
+    scored = part.counted[:, 0] > 0
+    n, left = int(scored.sum()), int((part.left & scored).sum())
+    nothing = np.full(at.counted.shape[1], np.nan)
+    if not n or np.isnan(risk[scored]).any():  # a mean over some of the people would mislead
+        names = ("brier", "ipa", "auc", "observed_expected")
+        return dict.fromkeys(names, nothing), n, left
+    brier = brier_score(risk, part)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ipa = 1 - brier / null_brier_score(part)
+        expected = (risk @ part.counted) / part.counted.sum(axis=0)
+        ratio = observed_risk(part) / expected
+    return (
+        {
+            "brier": brier,
+            "ipa": np.where(np.isfinite(ipa), ipa, np.nan),
+            "auc": _auc_within(risk, part, fold[rows]),
+            "observed_expected": np.where(np.isfinite(ratio), ratio, np.nan),
+        },
+        n,
+        left,
+    )
+
+
+def _auc_within(risk: Floats, at: CensoringWeights, fold: Ints) -> Floats:
+    """AUC over the pairs of people within a fold; each fold counts by its pairs."""
+    won = pairs = np.zeros(at.weight.shape[1])
+    for each in np.unique(fold):
+        rows = fold == each
+        part = CensoringWeights(
+            left=at.left[rows], counted=at.counted[rows], weight=at.weight[rows]
+        )
+        left = part.left.astype(float)
+        number = (left @ part.weight) * ((1 - left) @ part.weight)
+        won = won + np.where(number > 0, auc(risk[rows], part) * number, 0.0)
+        pairs = pairs + number
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(pairs > 0, won / pairs, np.nan), dtype=float)
+
+
+def _concordances(
+    model: str, risk: Floats, table: FeatureTable, fold: Ints, plan: ScoringPlan
+) -> Iterator[dict[str, Any]]:
+    """Harrell's C of the risk at the last horizon, within folds; interval by the jackknife."""
+    z = stats.norm.ppf((1 + plan.level) / 2)
+    y = table.y
+    for group, mask in plan.groups.items():
+        rows = np.flatnonzero(mask)
+        c, se = np.nan, np.nan
+        if len(rows) and not np.isnan(risk[rows]).any():
+            c, se = concordance(risk[rows], y.exit[rows], y.left[rows], y.entry[rows], fold[rows])
+        yield {
+            "model": model,
+            "score": "c_index",
+            "horizon_months": np.nan,
+            "group": group,
+            "estimate": c,
+            "se": se,
+            "lower": max(c - z * se, 0.0) if np.isfinite(c) else np.nan,
+            "upper": min(c + z * se, 1.0) if np.isfinite(c) else np.nan,
+            "n": len(rows),
+            "left": int(y.left[rows].sum()),
+        }
+
+
+def _draw_people(people: Ints, cohort: Ints, bootstrap: int, rng: np.random.Generator) -> Floats:
+    """Return (n, b) counts: people drawn with replacement within their cohort."""
+    person, first = np.unique(people, return_index=True)
+    drawn = np.zeros((len(person), bootstrap))
+    for each in np.unique(cohort):
+        members = np.flatnonzero(cohort[first] == each)
+        if len(members):
+            chance = np.full(len(members), 1 / len(members))
+            drawn[members] = rng.multinomial(len(members), chance, size=bootstrap).T
+    return drawn[np.searchsorted(person, people)]
+
+
+def _spread(part: CensoringWeights, rows: Ints, n: int) -> CensoringWeights:
+    left = np.zeros(n, dtype=bool)
+    counted, weight = (np.zeros((n, part.weight.shape[1])) for _ in range(2))
+    left[rows], counted[rows], weight[rows] = part.left, part.counted, part.weight
+    return CensoringWeights(left=left, counted=counted, weight=weight)
+
+
+def compare(
+    briers: Mapping[tuple[str, float], Floats],
+    model: str,
+    reference: str,
+    horizons: Sequence[float],
+    level: float,
+) -> dict[str, float]:
+    """Return the mean difference of Brier scores over horizons, with its paired interval."""
+    mean = np.mean([briers[model, h] - briers[reference, h] for h in horizons], axis=0)
+    return interval(mean, level)
