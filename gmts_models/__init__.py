@@ -1,1 +1,72 @@
-"""x"""
+"""Retention prediction and statistical modelling for schemes that take people in cohorts.
+
+The names below load on first use, so that importing the package is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gmts_models.data.load import load_trainees as load_trainees
+    from gmts_models.data.open_data import load_dataset as load_dataset
+    from gmts_models.data.people import Checked as Checked
+    from gmts_models.data.people import People as People
+    from gmts_models.data.synthetic import simulate_trainees as simulate_trainees
+    from gmts_models.errors import GmtsError as GmtsError
+    from gmts_models.evaluation.evaluate import Evaluation as Evaluation
+    from gmts_models.evaluation.evaluate import evaluate as evaluate
+    from gmts_models.experiment import Run as Run
+    from gmts_models.experiment import run_experiment as run_experiment
+    from gmts_models.features.table import FeatureTable as FeatureTable
+    from gmts_models.features.table import build_features as build_features
+    from gmts_models.models.cox import CoxPH as CoxPH
+    from gmts_models.models.fitted import FittedModel as FittedModel
+    from gmts_models.models.fitted import fit as fit
+    from gmts_models.models.horizon_classifier import HorizonClassifier as HorizonClassifier
+    from gmts_models.models.kaplan_meier import KaplanMeier as KaplanMeier
+    from gmts_models.models.weibull import WeibullAFT as WeibullAFT
+    from gmts_models.outcome import Outcome as Outcome
+    from gmts_models.reporting.retention import RetentionTable as RetentionTable
+    from gmts_models.reporting.retention import retention_table as retention_table
+
+_HOME = {
+    "Checked": "data.people",
+    "CoxPH": "models.cox",
+    "Evaluation": "evaluation.evaluate",
+    "FeatureTable": "features.table",
+    "FittedModel": "models.fitted",
+    "GmtsError": "errors",
+    "HorizonClassifier": "models.horizon_classifier",
+    "KaplanMeier": "models.kaplan_meier",
+    "Outcome": "outcome",
+    "People": "data.people",
+    "RetentionTable": "reporting.retention",
+    "Run": "experiment",
+    "WeibullAFT": "models.weibull",
+    "build_features": "features.table",
+    "evaluate": "evaluation.evaluate",
+    "fit": "models.fitted",
+    "load_dataset": "data.open_data",
+    "load_trainees": "data.load",
+    "retention_table": "reporting.retention",
+    "run_experiment": "experiment",
+    "simulate_trainees": "data.synthetic",
+}
+
+__version__ = version("gmts_models")
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'gmts_models' has no attribute {name!r}")
+    value = getattr(import_module(f"gmts_models.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -9,6 +9,7 @@ cell goes too, or the first could be had by subtraction.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,13 +31,13 @@ def check_threshold(threshold: int) -> int:
     return threshold
 
 
-def is_small(counts: pd.Series[float], threshold: int = DEFAULT_THRESHOLD) -> pd.Series[bool]:
+def is_small(counts: pd.Series[Any], threshold: int = DEFAULT_THRESHOLD) -> pd.Series[bool]:
     """Tell which counts may not be shown: from 1 to `threshold` - 1."""
     return (counts > 0) & (counts < check_threshold(threshold))
 
 
 def suppress_counts(
-    counts: pd.Series[float], threshold: int = DEFAULT_THRESHOLD, *, total_published: bool = False
+    counts: pd.Series[Any], threshold: int = DEFAULT_THRESHOLD, *, total_published: bool = False
 ) -> pd.Series[float]:
     """Replace small counts by missing values.
 
@@ -55,7 +56,7 @@ def suppress_counts(
     if total_published and int(hidden.sum()) == 1:
         others = counts[~hidden & (counts > 0)]
         if len(others):
-            hidden[others.idxmin()] = True
+            hidden = hidden | (hidden.index == others.idxmin())
     return counts.astype(float).mask(hidden)
 
 

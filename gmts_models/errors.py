@@ -38,9 +38,7 @@ class GmtsError(Exception):
         return (_rebuild, (type(self), self.what, self.where, self.fix))
 
 
-def _rebuild(
-    kind: type[GmtsError], what: str, where: str | None, fix: str | None
-) -> GmtsError:
+def _rebuild(kind: type[GmtsError], what: str, where: str | None, fix: str | None) -> GmtsError:
     return kind(what, where=where, fix=fix)
 
 

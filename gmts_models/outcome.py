@@ -68,7 +68,7 @@ class Outcome:
     def __init__(
         self,
         entry: npt.ArrayLike,
-        exit: npt.ArrayLike,
+        exit: npt.ArrayLike,  # noqa: A002 - the field's word
         event: npt.ArrayLike,
         causes: Sequence[str] | None = None,
         ids: npt.ArrayLike | None = None,
@@ -102,7 +102,7 @@ class Outcome:
     @property
     def left(self) -> Bools:
         """(n,) bool: left, from whatever cause."""
-        return self.event != 0
+        return np.asarray(self.event != 0)
 
     @property
     def delayed(self) -> bool:

@@ -14,7 +14,14 @@ from gmts_models.config import SchemeSpec
 from gmts_models.errors import InputError
 from gmts_models.evaluation.calibration import calibrate
 from gmts_models.evaluation.prediction import Predictions, predict_out_of_fold
-from gmts_models.evaluation.scoring import ALL, compare, interval, make_plan, score_models
+from gmts_models.evaluation.scoring import (
+    ALL,
+    compare,
+    interval,
+    make_plan,
+    person_losses,
+    score_models,
+)
 from gmts_models.evaluation.splits import SchemeName, make_folds
 from gmts_models.features.table import FeatureTable
 from gmts_models.models.kaplan_meier import KaplanMeier
@@ -34,7 +41,9 @@ class Evaluation:
     leaderboard : a row a model, best first: mean_brier over the horizons with its interval, and
         the paired difference from the reference with its interval and a verdict in words.
     calibration : model, horizon_months, bin, predicted, observed, lower, upper, n.
-    predictions : out-of-fold risks; of people, so not for publication.
+    losses : row, fold, model, horizon_months, risk, loss (the weighted squared error that the
+        Brier score averages; missing where not scored). Of people, so not for publication.
+    predictions : the same risks as arrays.
     reference : name of the model that the others are compared with.
     level : of the intervals.
     """
@@ -42,6 +51,7 @@ class Evaluation:
     scores: pd.DataFrame
     leaderboard: pd.DataFrame
     calibration: pd.DataFrame
+    losses: pd.DataFrame
     predictions: Predictions
     reference: str
     level: float
@@ -114,6 +124,7 @@ def evaluate(
         scores=scores,
         leaderboard=_leaderboard(scores, briers, predictions, reference, level),
         calibration=calibrate(predictions, plan),
+        losses=person_losses(predictions, plan),
         predictions=predictions,
         reference=reference,
         level=level,

@@ -116,6 +116,31 @@ def score_models(
     return pd.DataFrame(records), briers
 
 
+def person_losses(predictions: Predictions, plan: ScoringPlan) -> pd.DataFrame:
+    """Return each row's risk and weighted squared error, by model and horizon.
+
+    The mean of `loss` over the rows where it is not missing is the Brier score.
+    """
+    parts = []
+    for column, horizon in enumerate(predictions.horizons):
+        at = plan.weights[float(horizon)]
+        for model, risk in predictions.risk.items():
+            loss = at.weight[:, 0] * np.square(at.left - risk[:, column])
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "row": np.arange(len(risk)),
+                        "fold": predictions.fold,
+                        "model": model,
+                        "horizon_months": float(horizon),
+                        "risk": risk[:, column],
+                        "loss": np.where(at.counted[:, 0] > 0, loss, np.nan),
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
 def interval(draws: Floats, level: float) -> dict[str, float]:
     """Return estimate, SE and percentile interval; `draws[0]` is the estimate itself."""
     again = draws[1:][np.isfinite(draws[1:])]

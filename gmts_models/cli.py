@@ -1,0 +1,277 @@
+"""The command line: ``gmts-models ...``.
+
+Exit codes: 0 success, 1 a bug of ours, 2 the user's mistake (one message, no traceback), 3 the
+results are safe in the run folder but not published. Messages about what is going on go to
+standard error, results to standard output.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+
+from gmts_models.errors import GmtsError, InputError
+
+if TYPE_CHECKING:
+    from gmts_models.data.people import Checked
+    from gmts_models.experiment import Progress
+
+app = typer.Typer(
+    name="gmts-models",
+    help="Retention prediction and statistical modelling for schemes with cohorts and groups.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Store = Annotated[
+    Path | None,
+    typer.Option(help="Folder for runs; default: GMTS_HOME, else the nearest gmts_store."),
+]
+Folder = Annotated[Path, typer.Argument(help="A run folder.")]
+
+
+@app.command(epilog="Example: gmts-models run configs/gmts.yaml --set models.1.alpha=0.5")
+def run(
+    config: Annotated[Path, typer.Argument(help="The experiment's YAML file.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a key, such as models.0.alpha=0.1; may be repeated."),
+    ] = None,
+    store: Store = None,
+) -> None:
+    """Run an experiment: retention by specialism, models compared, results in MLflow."""
+    from gmts_models.console import print_run
+    from gmts_models.experiment import run_experiment
+
+    with _progress() as progress:
+        finished = run_experiment(config, set_ or (), store=store, on_progress=progress)
+    print_run(finished, store)
+    if finished.publish_error is not None:
+        raise finished.publish_error
+
+
+@app.command(epilog="Example: gmts-models validate trainees.csv --strict")
+def validate(
+    file: Annotated[Path, typer.Argument(help="A CSV, Excel or Parquet file of trainees.")],
+    config: Annotated[
+        Path | None,
+        typer.Option(help="An experiment whose data section says how the file is read."),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="Map a column: specialism=Department; may be repeated."),
+    ] = None,
+    scheme: Annotated[
+        str, typer.Option(help="gmts, or any for other groups and destinations.")
+    ] = "gmts",
+    census_date: Annotated[
+        str | None, typer.Option(help="Last day of follow-up, such as 2023-09-30.")
+    ] = None,
+    date_format: Annotated[str | None, typer.Option(help="Such as %d/%m/%Y.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Of an Excel file.")] = None,
+    encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 2 if a row is rejected.")
+    ] = False,
+) -> None:
+    """Check a table of trainees; print every rejected row with its reason."""
+    from gmts_models.config import FileData
+    from gmts_models.config_file import read_config
+    from gmts_models.console import print_checked
+    from gmts_models.data.load import load_trainees
+
+    if scheme not in ("gmts", "any"):
+        raise InputError("the scheme is gmts or any", where="--scheme")
+    vocabulary: Literal["gmts", "any"] = "any" if scheme == "any" else "gmts"
+    spec = FileData(
+        path=file,
+        scheme=vocabulary,
+        columns=_pairs(columns or []),
+        census_date=census_date,
+        date_format=date_format,
+        sheet=sheet,
+        encoding=encoding,
+    )
+    if config is not None:
+        data = read_config(config).config.data
+        if not isinstance(data, FileData):
+            raise InputError("the configuration does not read a file", where=str(config))
+        spec = data.model_copy(update={"path": file})
+    checked: Checked = load_trainees(
+        spec.path,
+        scheme=spec.scheme,
+        columns=spec.columns,
+        labels=spec.labels,
+        attributes=spec.attributes,
+        date_format=spec.date_format,
+        census_date=spec.census_date,
+        sheet=spec.sheet,
+        encoding=spec.encoding,
+    )
+    print_checked(checked)
+    if strict and checked.n_rejected:
+        raise typer.Exit(2)
+
+
+@app.command(epilog="Example: gmts-models simulate --seed 7 --out trainees-SYNTHETIC.csv")
+def simulate(
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same people.")] = 1,
+    first_cohort: Annotated[int, typer.Option(help="Year of the first September intake.")] = 2011,
+    last_cohort: Annotated[int, typer.Option(help="Year of the last one.")] = 2022,
+    out: Annotated[Path, typer.Option(help="A .csv, .xlsx or .parquet file to write.")] = Path(
+        "trainees-SYNTHETIC.csv"
+    ),
+) -> None:
+    """Write a synthetic scheme's table of trainees."""
+    from gmts_models.console import say
+    from gmts_models.data.synthetic import simulate_trainees
+
+    people = simulate_trainees(seed, cohorts=range(first_cohort, last_cohort + 1))
+    _write_table(people.trainees, out)
+    say(f"{len(people):,} synthetic trainees are in {out}.")
+
+
+@app.command(epilog="Example: gmts-models publish gmts_store/runs/gmts-20261124-101530-3fa2")
+def publish(
+    folder: Folder,
+    store: Store = None,
+    uri: Annotated[str | None, typer.Option(help="Of the tracker; default: as for run.")] = None,
+) -> None:
+    """Send a run folder to MLflow; again does no harm."""
+    from gmts_models.console import say
+    from gmts_models.tracking.publish import publish_run
+
+    published = publish_run(folder, tracking_uri=uri, store=store)
+    say(f"{folder.name} is in MLflow as run {published.run_id}.")
+
+
+@app.command(epilog="Example: gmts-models report gmts_store/runs/gmts-20261124-101530-3fa2")
+def report(folder: Folder) -> None:
+    """Make a run folder's report.html again from its tables."""
+    from gmts_models.console import say
+    from gmts_models.reporting.report import write_report
+
+    say(f"The report is {write_report(folder)}.")
+
+
+@app.command(epilog="Example: gmts-models ui --port 5001")
+def ui(
+    store: Store = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="On this machine only.")] = 5000,
+    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+) -> None:
+    """Open MLflow's pages on the runs of the store, until Ctrl-C."""
+    from gmts_models.tracking.ui import open_ui
+
+    open_ui(store, port=port, open_browser=browser)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):  # a Windows console may not speak UTF-8 by itself
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        code = app(list(arguments) if arguments is not None else None, standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except GmtsError as error:
+        _complain(f"Error: {error}")
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _complain("Stopped. Nothing half-written is left.")
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        _report_other(error)
+
+
+def _report_other(error: Exception) -> NoReturn:
+    show = getattr(error, "show", None)  # a usage error of the command line itself
+    if show is not None:
+        show()
+        sys.exit(2)
+    if os.environ.get("GMTS_DEBUG"):
+        traceback.print_exception(error)
+    else:
+        # The text of a foreign error may quote a record, so only its kind and place are shown.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        _complain(
+            f"This is a bug in gmts_models, and we are sorry: {type(error).__name__} in "
+            f"{Path(place.filename).name}, line {place.lineno}.\n"
+            "  fix:   run again with GMTS_DEBUG=1 for the whole story (it may quote your data)"
+        )
+    sys.exit(1)
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201
+
+
+def _pairs(options: list[str]) -> dict[str, str]:
+    pairs = dict(option.partition("=")[::2] for option in options)
+    if bad := [name for name, value in pairs.items() if not name or not value]:
+        raise InputError(
+            f"a mapping needs two names: {bad[0]}", where="--column", fix="--column specialism=Team"
+        )
+    return pairs
+
+
+def _write_table(frame: object, out: Path) -> None:
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError("a frame is needed")
+    writers = {
+        ".csv": lambda: frame.to_csv(out, index=False),
+        ".xlsx": lambda: frame.to_excel(out, index=False),
+        ".parquet": lambda: frame.to_parquet(out, index=False),
+    }
+    if out.suffix.lower() not in writers:
+        raise InputError(
+            f"cannot write a {out.suffix or 'nameless'} file",
+            where=f"--out {out}",
+            fix="end the name in .csv, .xlsx or .parquet",
+        )
+    try:
+        writers[out.suffix.lower()]()
+    except OSError as error:
+        raise InputError(f"cannot write there: {error.strerror}", where=f"--out {out}") from error
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description:<16}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f} of {task.total:.0f}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=not console.is_terminal) as bar:
+        tasks: dict[str, typer.Any] = {}  # type: ignore[name-defined]
+
+        def show(what: str, done: int, of: int) -> None:
+            for other, task in tasks.items():
+                if other != what:
+                    bar.update(task, completed=bar.tasks[task].total)
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=of)
+                if not console.is_terminal:
+                    console.print(f"{what} ...")
+            bar.update(tasks[what], completed=done, total=of)
+
+        yield show
+        for task in tasks.values():
+            bar.update(task, completed=bar.tasks[task].total)

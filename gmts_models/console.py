@@ -1,0 +1,155 @@
+"""What the command line prints: tables that read well, on a screen and in a log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from gmts_models.data.load import summarise_rejected
+from gmts_models.disclosure import show_count
+
+if TYPE_CHECKING:
+    from gmts_models.data.people import Checked
+    from gmts_models.experiment import Run
+    from gmts_models.reporting.retention import RetentionTable
+
+MOST_REJECTED = 50
+_SCREEN = 100  # columns of a log, where there is no screen to ask
+
+
+def console() -> Console:
+    """Return a console on standard output."""
+    screen = Console(highlight=False)
+    return screen if screen.is_terminal else Console(highlight=False, width=_SCREEN)
+
+
+def say(text: str) -> None:
+    """Print a sentence."""
+    console().print(text, markup=False, soft_wrap=True)
+
+
+def print_run(run: Run, store: Path | None = None) -> None:
+    """Print retention, the leaderboard, and where everything is."""
+    out = console()
+    people = run.checked.valid
+    if people.synthetic:
+        out.print("SYNTHETIC DATA: these people were made by a simulation.\n", markup=False)
+    out.print(retention_text_table(run.retention, people.leaving))
+    if np.isnan(run.retention.retention).any():
+        few = f"fewer than {run.retention.threshold} people left to follow"
+        out.print(f"- not estimable, or {few}.   {show_count(np.nan)} suppressed.\n", markup=False)
+    out.print(_leaderboard(run))
+    for name, why in run.evaluation.predictions.failed.items():
+        out.print(f"{name} could not be fitted: {why}", markup=False, soft_wrap=True)
+    if run.checked.n_rejected:
+        out.print(
+            f"{run.checked.n_rejected:,} of {run.checked.n_rows:,} rows were rejected; gmts-models "
+            "validate names each with its reason.",
+            markup=False,
+            soft_wrap=True,
+        )
+    lines = [f"Results  {run.folder}", f"Report   {run.folder / 'report.html'}"]
+    if run.published is not None:
+        lines.append(f"MLflow   run {run.published.run_id}")
+        lines.append(f"Look     gmts-models ui{f' --store {store}' if store else ''}")
+    out.print("\n" + "\n".join(lines), markup=False, soft_wrap=True)
+    out.print(f"Done in {run.seconds:.0f} s.", markup=False)
+
+
+def retention_text_table(retention: RetentionTable, leaving: str) -> Table:
+    """Return a row a group, a column a horizon: percent and interval."""
+    percent = f"{retention.level:.0%}".replace("%", " %")
+    table = Table(
+        title=f"Retention (not {leaving}), with {percent} intervals", title_justify="left"
+    )
+    table.add_column("Group")
+    table.add_column("People", justify="right")
+    for horizon in retention.horizons:
+        table.add_column(f"{horizon:g} months", justify="right")
+    for i, group in enumerate(retention.groups):
+        cells = [
+            share_text(*values)
+            for values in zip(
+                retention.retention[i], retention.lower[i], retention.upper[i], strict=True
+            )
+        ]
+        table.add_row(group, show_count(retention.n[i]), *cells, end_section=i == 0)
+    return table
+
+
+def share_text(share: float, lower: float, upper: float) -> str:
+    """Return "89 % (84 to 93)", or a dash where not estimable."""
+    if np.isnan(share):
+        return "-"
+    if np.isnan(lower):
+        return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f} % ({100 * lower:.0f} to {100 * upper:.0f})"
+
+
+def print_checked(checked: Checked) -> None:
+    """Print counts, rejected rows by reason, and the first rejected rows themselves."""
+    out = console()
+    out.print(
+        f"{checked.n_rows:,} rows: {len(checked.valid):,} valid, {checked.n_rejected:,} rejected.",
+        markup=False,
+    )
+    if not checked.n_rejected:
+        return
+    by_reason = Table(title="Rejected rows by reason", title_justify="left")
+    by_reason.add_column("Reason")
+    by_reason.add_column("Rows", justify="right")
+    for reason, rows in summarise_rejected(checked).itertuples(index=False):
+        by_reason.add_row(_plain(reason), f"{rows:,}")
+    out.print(by_reason)
+    rows = Table(title="Each of them", title_justify="left")
+    for name, justify in (
+        ("Row", "right"),
+        ("Column", "left"),
+        ("Reason", "left"),
+        ("Fix", "left"),
+    ):
+        rows.add_column(name, justify="right" if justify == "right" else "left")
+    columns = checked.rejected[["row", "column", "reason", "fix"]]
+    for row in columns.head(MOST_REJECTED).itertuples(index=False):
+        rows.add_row(*(_plain(value) for value in row))
+    out.print(rows)
+    if len(columns) > MOST_REJECTED:
+        say(f"... and {len(columns) - MOST_REJECTED:,} more: load_trainees(...).rejected has all.")
+
+
+def _leaderboard(run: Run) -> Table:
+    table = Table(title="Models, best first (out-of-fold predictions)", title_justify="left")
+    table.add_column("Model")
+    for name in ("Brier score", "IPA", "AUC", "C"):
+        table.add_column(name, justify="right")
+    table.add_column("Verdict")
+    for row in run.evaluation.leaderboard.to_dict("records"):
+        brier = _number(row["mean_brier"])
+        if np.isfinite(row["lower"]):
+            brier += f" ({_number(row['lower'])} to {_number(row['upper'])})"
+        verdict = str(row["verdict"]).partition(":")[0]
+        table.add_row(
+            str(row["model"]),
+            brier,
+            _number(row["mean_ipa"]),
+            _number(row["mean_auc"], 2),
+            _number(row["c_index"], 2),
+            verdict,
+        )
+    return table
+
+
+def _number(value: float, digits: int = 3) -> str:
+    return "-" if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def _plain(value: object) -> str:
+    """Return text with rich's markup made harmless."""
+    from rich.markup import escape
+
+    return escape("" if value is None or value is pd.NA else str(value))

@@ -1,0 +1,356 @@
+"""Run an experiment: compute, write the run folder, then publish."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, assert_never
+
+import numpy as np
+import pandas as pd
+
+from gmts_models.config import ExperimentConfig, FileData, OpenData, SyntheticData
+from gmts_models.config_file import config_sha256, dump_yaml, read_config, shareable
+from gmts_models.data.load import load_trainees, summarise_rejected
+from gmts_models.data.open_data import load_dataset
+from gmts_models.data.people import Checked
+from gmts_models.data.synthetic import simulate_trainees
+from gmts_models.disclosure import is_small
+from gmts_models.errors import GmtsError, PublishError
+from gmts_models.evaluation.evaluate import Evaluation, evaluate
+from gmts_models.features.table import FeatureTable, build_features
+from gmts_models.models.factory import make_model
+from gmts_models.provenance import fingerprint, git_state, package_versions
+from gmts_models.reporting.retention import RetentionTable, retention_curves, retention_table
+from gmts_models.run_folder import FORMAT, RunContent, write_run_folder
+from gmts_models.tracking.store import find_store
+
+if TYPE_CHECKING:
+    from gmts_models.tracking.publish import Published
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Run:
+    """One finished execution of a configuration.
+
+    Attributes
+    ----------
+    name : of the run, and of its folder.
+    folder : where the results are.
+    config : as it was resolved.
+    checked : the records, and the rows that were rejected.
+    retention : by specialism at the horizons.
+    evaluation : of the models.
+    published : where it is in MLflow; None where tracking is off or failed.
+    publish_error : why publishing failed; the results are safe in `folder`.
+    seconds : from start to the finished run folder.
+    """
+
+    name: str
+    folder: Path
+    config: ExperimentConfig
+    checked: Checked
+    retention: RetentionTable
+    evaluation: Evaluation
+    published: Published | None
+    publish_error: PublishError | None
+    seconds: float
+
+    def __repr__(self) -> str:
+        return f"Run({self.name})"
+
+
+def run_experiment(
+    config: str | Path | ExperimentConfig,
+    overrides: Sequence[str] = (),
+    *,
+    store: str | Path | None = None,
+    on_progress: Progress | None = None,
+) -> Run:
+    """Estimate retention, judge the models, write the run folder and publish it to MLflow.
+
+    Parameters
+    ----------
+    config : path of a YAML file, or a configuration.
+    overrides : such as ``"models.0.alpha=0.1"``; only with a path.
+    store : folder for runs; default: the configuration's, else found (``docs/config.md``).
+    on_progress : see `Progress`.
+
+    Returns
+    -------
+    Run. Where the tracker cannot be reached, `publish_error` says so, a warning is logged, and
+    ``gmts-models publish`` tries again.
+
+    Raises
+    ------
+    ConfigError, DataError, InputError : what is wrong, where, and how to mend it.
+    """
+    began = time.perf_counter()
+    report = on_progress or (lambda *_: None)
+    if isinstance(config, ExperimentConfig):
+        spec, origin = config, Path.cwd()
+    else:
+        loaded = read_config(config, overrides)
+        spec, origin = loaded.config, loaded.path.parent
+    where = find_store(Path(store) if store is not None else spec.store)
+    report("reading data", 0, 1)
+    checked = load_people(spec)
+    table = build_features(checked.valid, endpoint=spec.endpoint, features=spec.features)
+    retention = retention_table(
+        checked.valid,
+        horizons=spec.horizons,
+        endpoint=spec.endpoint,
+        level=spec.evaluation.level,
+        threshold=spec.disclosure.threshold,
+    )
+    models = {each.name: make_model(each, spec.horizons, spec.seed) for each in spec.models}
+    evaluation = evaluate(
+        models,
+        table,
+        spec.evaluation.scheme,
+        spec.horizons,
+        bootstrap=spec.evaluation.bootstrap,
+        level=spec.evaluation.level,
+        seed=spec.seed,
+        n_jobs=spec.jobs,
+        on_done=lambda done, of: report("fitting models", done, of),
+    )
+    report("writing results", 0, 1)
+    coefficients = _coefficients(models, table, spec.evaluation.level)
+    record = _record(spec, checked, table, retention, evaluation, origin)
+    seconds = record["seconds"] = round(time.perf_counter() - began, 1)
+    step, last = _grid(table, spec)
+    content = RunContent(
+        record=record,
+        config=dump_yaml(shareable(spec)),
+        retention=retention.to_frame(),
+        curves=retention_curves(
+            checked.valid,
+            endpoint=spec.endpoint,
+            level=spec.evaluation.level,
+            threshold=spec.disclosure.threshold,
+            step=step,
+            last=last,
+        ),
+        evaluation=evaluation,
+        coefficients=coefficients,
+        kinds={each.name: each.kind for each in spec.models},
+        cohorts=pd.DataFrame(
+            {"cohort": table.cohort.astype(str), "specialism": table.specialism.astype(str)}
+        ),
+        rejected=summarise_rejected(checked),
+    )
+    folder = write_run_folder(where.runs, content)
+    published, trouble = _publish(folder, spec, where.root, report)
+    return Run(
+        name=record["run_name"],
+        folder=folder,
+        config=spec,
+        checked=checked,
+        retention=retention,
+        evaluation=evaluation,
+        published=published,
+        publish_error=trouble,
+        seconds=seconds,
+    )
+
+
+def load_people(spec: ExperimentConfig) -> Checked:
+    """Read, draw or fetch the people that a configuration names."""
+    data = spec.data
+    match data:
+        case SyntheticData():
+            people = simulate_trainees(
+                spec.seed if data.seed is None else data.seed,
+                cohorts=range(data.first_cohort, data.last_cohort + 1),
+            )
+            nothing = pd.DataFrame(columns=["row", "column", "reason", "fix"])
+            return Checked(valid=people, rejected=nothing, n_rows=len(people))
+        case FileData():
+            return load_trainees(
+                data.path,
+                scheme=data.scheme,
+                columns=data.columns,
+                labels=data.labels,
+                attributes=data.attributes,
+                date_format=data.date_format,
+                census_date=data.census_date,
+                sheet=data.sheet,
+                encoding=data.encoding,
+                leaving=data.leaving,
+            )
+        case OpenData():
+            return load_dataset(data.name, data.path)
+    assert_never(data)
+
+
+def _coefficients(
+    models: dict[str, Any], table: FeatureTable, level: float
+) -> dict[str, pd.DataFrame]:
+    """Fit the models that have coefficients on everyone; those that fail are judged already."""
+    tables = {}
+    for name, model in models.items():
+        if hasattr(model, "summary"):
+            try:
+                tables[name] = model.fit(table.X, table.y).summary(level)
+            except GmtsError as error:
+                log.info("%s has no coefficients: %s", name, error.what)
+    return tables
+
+
+def _grid(table: FeatureTable, spec: ExperimentConfig) -> tuple[float, float]:
+    """Return step and end: quarters for up to ten years, a little past the last horizon."""
+    last = min(float(table.y.exit.max()), max(spec.horizons) * 1.25)
+    return 3.0 * max(1.0, float(np.ceil(last / 120))), last
+
+
+def _record(
+    spec: ExperimentConfig,
+    checked: Checked,
+    table: FeatureTable,
+    retention: RetentionTable,
+    evaluation: Evaluation,
+    origin: Path,
+) -> dict[str, Any]:
+    people, state = checked.valid, git_state(origin)
+    created = datetime.now(UTC)
+    run_key = secrets.token_hex(16)
+    slug = "-".join(spec.name.lower().split())
+    return {
+        "format": FORMAT,
+        "run_name": f"{slug}-{created:%Y%m%d-%H%M%S}-{run_key[:4]}",
+        "run_key": run_key,
+        "experiment": spec.name,
+        "question": spec.question,
+        "created": created.isoformat(timespec="seconds"),
+        "seconds": 0.0,
+        "synthetic": people.synthetic,
+        "source": people.source,
+        "leaving": people.leaving,
+        "endpoint": spec.endpoint,
+        "horizons": list(spec.horizons),
+        "threshold": spec.disclosure.threshold,
+        "level": spec.evaluation.level,
+        "scheme": spec.evaluation.scheme.kind,
+        "bootstrap": spec.evaluation.bootstrap,
+        "reference": evaluation.reference,
+        "features": list(table.recipe.names),
+        "config_sha256": config_sha256(spec),
+        "data_sha256": fingerprint(people.trainees),
+        "seed": spec.seed,
+        "git_commit": state.commit,
+        "git_dirty": state.dirty,
+        "versions": package_versions(),
+        "census_date": None if people.census_date is None else f"{people.census_date:%Y-%m-%d}",
+        "counts": _counts(checked, table, spec.disclosure.threshold),
+        "atoms": _atoms(retention, spec),
+        "models": [
+            {
+                "name": each.name,
+                "kind": each.kind,
+                "params": each.model_dump(mode="json", exclude={"name", "kind"}),
+                "seconds": round(evaluation.predictions.seconds[each.name], 2),
+            }
+            for each in spec.models
+        ],
+        "limits": _limits(checked, table, retention, evaluation, spec),
+    }
+
+
+def _counts(checked: Checked, table: FeatureTable, threshold: int) -> dict[str, int | None]:
+    counts = pd.Series(
+        {
+            "rows": checked.n_rows,
+            "rejected": checked.n_rejected,
+            "valid": len(checked.valid),
+            "followed": len(table),
+            "left": int(table.y.left.sum()),
+            "late entry": int((table.y.entry > 0).sum()),
+        }
+    )
+    hidden = is_small(counts, threshold)
+    hidden["rows"] |= hidden["rejected"]  # or the difference from "valid" would tell
+    return {name: None if hidden[name] else int(counts[name]) for name in counts.index}
+
+
+def _atoms(retention: RetentionTable, spec: ExperimentConfig) -> list[dict[str, Any]]:
+    if spec.endpoint != "post_scheme":
+        return []
+    return [
+        {"group": group, "share": float(share), "n": None if np.isnan(n) else int(n)}
+        for group, share, n in zip(retention.groups, retention.atom, retention.n, strict=True)
+        if np.isfinite(share)
+    ]
+
+
+def _limits(
+    checked: Checked,
+    table: FeatureTable,
+    retention: RetentionTable,
+    evaluation: Evaluation,
+    spec: ExperimentConfig,
+) -> list[str]:
+    """Say in plain sentences what could not be estimated, and why."""
+    said = []
+    if checked.valid.synthetic:
+        said.append("The people are synthetic: made by a simulation, not observed.")
+    missing = np.isnan(retention.retention)
+    for group, gaps in zip(retention.groups, missing, strict=True):
+        if gaps.any():
+            months = ", ".join(f"{h:g}" for h in retention.horizons[gaps])
+            said.append(
+                f"{group}: retention at {months} months is not shown; nobody was followed for as "
+                f"long, or fewer than {retention.threshold} people are left to follow."
+            )
+    for model, why in evaluation.predictions.failed.items():
+        said.append(f"Model {model} could not be fitted: {why}.")
+    overall = evaluation.scores.query("group == 'All' and score == 'brier'")
+    for horizon, rows in overall.groupby("horizon_months"):
+        scored = int(rows["n"].max())
+        if scored == 0:
+            said.append(f"Nobody could be scored at {horizon:g} months.")
+        elif (
+            scored < len(table)
+            and not is_small(pd.Series([len(table) - scored]), retention.threshold).any()
+        ):
+            said.append(
+                f"Scores at {horizon:g} months rest on {scored:,} of {len(table):,} people: the "
+                "others' cohorts were not followed for as long, or entered later."
+            )
+    left = int(table.y.left.sum())
+    if left < 30:
+        said.append("Fewer than 30 people left, so intervals of the scores are too narrow.")
+    if spec.endpoint == "left_scheme":
+        said.append("Completing the scheme competes with withdrawing; those who completed stay.")
+    return said
+
+
+def _publish(
+    folder: Path, spec: ExperimentConfig, root: Path, report: Progress
+) -> tuple[Published | None, PublishError | None]:
+    if not spec.tracking.enabled:
+        return None, None
+    from gmts_models.tracking.publish import publish_run
+
+    report("publishing", 0, 1)
+    try:
+        published = publish_run(
+            folder,
+            tracking_uri=spec.tracking.uri,
+            store=root,
+            experiment=spec.tracking.experiment,
+        )
+    except PublishError as error:
+        log.warning("%s", error)
+        return None, error
+    return published, None

@@ -1,0 +1,205 @@
+"""Retention by group: the table and the curves that a reader is shown.
+
+Both apply disclosure control. A group of fewer people than the threshold is not shown at all,
+and an estimate is not shown where fewer than the threshold are still at risk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gmts_models.config import Endpoint
+from gmts_models.data.endpoints import build_outcome
+from gmts_models.data.people import People
+from gmts_models.disclosure import DEFAULT_THRESHOLD, check_threshold, suppress_counts
+from gmts_models.errors import InputError
+from gmts_models.models.protocol import check_horizons
+from gmts_models.outcome import Floats, Outcome
+from gmts_models.stats.kaplan_meier import exact_limits, kaplan_meier, survival_at
+from gmts_models.stats.times import count_at_risk
+
+ALL = "All"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RetentionTable:
+    """Retention of g groups at m horizons.
+
+    Attributes
+    ----------
+    groups : (g,) names; "All" first.
+    horizons : (m,) months.
+    n : (g,) people; NaN where suppressed.
+    left : (g,) of them, seen to leave; NaN where suppressed.
+    retention, lower, upper : (g, m) Kaplan-Meier estimate and limits; NaN where not estimable or
+        too few are at risk.
+    at_risk : (g, m) still followed at the horizon; NaN where suppressed.
+    atom : (g,) share that left at month 0, which under the endpoint post_scheme is leaving
+        exactly at completion; NaN where suppressed.
+    level : of the interval.
+    threshold : smallest count that is shown.
+    """
+
+    groups: tuple[str, ...]
+    horizons: Floats
+    n: Floats
+    left: Floats
+    retention: Floats
+    lower: Floats
+    upper: Floats
+    at_risk: Floats
+    atom: Floats
+    level: float
+    threshold: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a group and horizon."""
+        g, m = self.retention.shape
+        return pd.DataFrame(
+            {
+                "group": np.repeat(self.groups, m),
+                "n": np.repeat(self.n, m),
+                "horizon_months": np.tile(self.horizons, g),
+                "retention": self.retention.ravel(),
+                "lower": self.lower.ravel(),
+                "upper": self.upper.ravel(),
+                "at_risk": self.at_risk.ravel(),
+            }
+        )
+
+    def __repr__(self) -> str:
+        return self.to_frame().to_string(index=False, float_format=lambda value: f"{value:.3f}")
+
+
+def retention_table(
+    people: People,
+    by: str = "specialism",
+    horizons: npt.ArrayLike = (12, 24, 36, 60),
+    endpoint: Endpoint = "left_nhs",
+    *,
+    level: float = 0.95,
+    threshold: int = DEFAULT_THRESHOLD,
+) -> RetentionTable:
+    """Estimate retention by group with Kaplan-Meier.
+
+    Parameters
+    ----------
+    people : checked records.
+    by : a column of theirs with text.
+    horizons : (m,) months since the clock's start.
+    endpoint : what counts as leaving (``data/endpoints.py``).
+    level : of the log-log interval. Where nobody has left yet the lower limit is the exact one
+        for as many as are still at risk, and where nobody is left the upper one for as many as
+        left: an approximate interval has no width there.
+    threshold : disclosure control; 1 shows everything.
+
+    Raises
+    ------
+    InputError : there is no such column, or no such endpoint in these records.
+    """
+    months = check_horizons(horizons)
+    check_threshold(threshold)
+    followed = build_outcome(people, endpoint)
+    labels = _labels(people, by).iloc[followed.rows]
+    names = (ALL, *sorted(labels.dropna().unique()))
+    parts = [followed.y if name == ALL else followed.y[_rows(labels, name)] for name in names]
+    read = [_read(part, months, level, threshold) for part in parts]
+    n = np.array([float(len(part)) for part in parts])
+    left = np.array([float(part.left.sum()) for part in parts])
+    at_start = np.array([float((part.left & (part.exit == 0)).sum()) for part in parts])
+    hidden = (n < threshold) | ((at_start > 0) & (at_start < threshold))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        atom = np.where(hidden, np.nan, at_start / n)
+    return RetentionTable(
+        groups=names,
+        horizons=months,
+        n=_hide(n[:, None], threshold)[:, 0],
+        left=_hide(left[:, None], threshold)[:, 0],
+        retention=np.array([each[0] for each in read]),
+        lower=np.array([each[1] for each in read]),
+        upper=np.array([each[2] for each in read]),
+        at_risk=_hide(np.array([each[3] for each in read]), threshold),
+        atom=atom,
+        level=level,
+        threshold=threshold,
+    )
+
+
+def retention_curves(
+    people: People,
+    by: str = "specialism",
+    endpoint: Endpoint = "left_nhs",
+    *,
+    step: float = 3,
+    last: float | None = None,
+    level: float = 0.95,
+    threshold: int = DEFAULT_THRESHOLD,
+) -> pd.DataFrame:
+    """Read retention off on a grid too coarse to show one person's leaving.
+
+    Parameters
+    ----------
+    step : months between the points of the grid.
+    last : end of the grid; default the longest follow-up.
+
+    Returns
+    -------
+    A row a group and month: group, months, retention, lower, upper, at_risk; only while at least
+    `threshold` people are at risk. The other parameters are those of `retention_table`.
+    """
+    if step <= 0:
+        raise InputError("the grid needs a step of more than 0 months", where="step")
+    longest = float(build_outcome(people, endpoint).y.exit.max())
+    grid = np.arange(0, (longest if last is None else last) + step / 2, step)
+    table = retention_table(people, by, grid, endpoint, level=level, threshold=threshold).to_frame()
+    shown = table[table["retention"].notna() & (table["at_risk"] != 0)].drop(columns="n")
+    return shown.rename(columns={"horizon_months": "months"}).reset_index(drop=True)
+
+
+def _labels(people: People, by: str) -> pd.Series:
+    if by not in people.trainees:
+        raise InputError(
+            "the records have no such column",
+            where=f"by={by!r}",
+            fix=f"choose among {', '.join(map(str, people.trainees.columns))}",
+        )
+    column = people.trainees[by]
+    return column.astype(str).where(column.notna(), None)
+
+
+def _rows(labels: pd.Series, name: str) -> npt.NDArray[np.int64]:
+    return np.flatnonzero((labels == name).to_numpy()).astype(np.int64)
+
+
+def _read(
+    y: Outcome, months: Floats, level: float, threshold: int
+) -> tuple[Floats, Floats, Floats, Floats]:
+    at_risk = count_at_risk(months, y.entry, y.exit)
+    curve = kaplan_meier(y.exit, y.left, y.entry, level=level, interval="log-log")
+    at = survival_at(curve, months)
+    lower, upper = at.lower.copy(), at.upper.copy()
+    for j in np.flatnonzero(at.survival == 1):
+        lower[j], upper[j] = exact_limits(at_risk[j], level)[0], 1.0
+    for j in np.flatnonzero(at.survival == 0):
+        lower[j], upper[j] = 0.0, exact_limits(float(y.left.sum()), level)[1]
+    # A curve at 0 has nobody at risk, and says of everyone that they left.
+    hide = ((at_risk < threshold) & (at.survival > 0)) | (len(y) < threshold)
+    return (
+        np.where(hide, np.nan, at.survival),
+        np.where(hide, np.nan, lower),
+        np.where(hide, np.nan, upper),
+        at_risk,
+    )
+
+
+def _hide(counts: Floats, threshold: int) -> Floats:
+    """Suppress small counts; the first row is the total of the others."""
+    shown = counts.astype(float)
+    for column in shown.T:
+        column[1:] = suppress_counts(pd.Series(column[1:]), threshold, total_published=True)
+        column[0] = suppress_counts(pd.Series(column[:1]), threshold).iloc[0]
+    return shown

@@ -1,0 +1,142 @@
+"""The run folder: the results of one execution, written whole or not at all.
+
+Everything in it but ``private/`` has passed disclosure control and may be shared; the report and
+the tracker read nothing else. ``docs/run-folder.md`` lists the files.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gmts_models.disclosure import is_small, suppress_counts, suppress_rows
+from gmts_models.errors import DataError
+from gmts_models.evaluation.evaluate import Evaluation
+
+FORMAT = 1
+"""Of the layout; readers refuse a newer one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContent:
+    """What goes into a run folder, before disclosure control.
+
+    Attributes
+    ----------
+    record : for run.json; counts in it are suppressed already.
+    config : text of config.yaml.
+    retention, curves : frames of ``reporting/retention.py``, suppressed already.
+    evaluation : scores, leaderboard, calibration and predictions.
+    coefficients : by model, its `summary()`.
+    kinds : by model, its kind.
+    cohorts : (n,) cohort and specialism of each person.
+    rejected : reason and rows.
+    """
+
+    record: dict[str, Any]
+    config: str
+    retention: pd.DataFrame
+    curves: pd.DataFrame
+    evaluation: Evaluation
+    coefficients: Mapping[str, pd.DataFrame]
+    kinds: Mapping[str, str]
+    cohorts: pd.DataFrame
+    rejected: pd.DataFrame
+
+
+def write_run_folder(runs: Path, content: RunContent) -> Path:
+    """Write everything under a temporary name, then rename; return the folder.
+
+    Raises
+    ------
+    DataError : the folder cannot be written.
+    """
+    # Imported here: a report needs matplotlib, reading a run folder does not.
+    from gmts_models.reporting.plots import write_figures
+    from gmts_models.reporting.report import write_report
+
+    name = content.record["run_name"]
+    building, finished = runs / f".building-{name}", runs / name
+    try:
+        (building / "tables").mkdir(parents=True)
+        (building / "private").mkdir()
+        for file, table in shareable_tables(content).items():
+            table.to_csv(building / "tables" / f"{file}.csv", index=False, lineterminator="\n")
+        content.evaluation.losses.to_parquet(
+            building / "private" / "predictions.parquet", index=False
+        )
+        (building / "config.yaml").write_text(content.config, encoding="utf-8")
+        record = json.dumps(content.record, indent=1, ensure_ascii=False) + "\n"
+        (building / "run.json").write_text(record, encoding="utf-8")
+        write_figures(building)
+        write_report(building)
+        building.rename(finished)
+    except OSError as error:
+        shutil.rmtree(building, ignore_errors=True)
+        raise DataError(
+            f"the results cannot be written: {error.strerror}",
+            where=str(runs),
+            fix="choose another folder with --store, and see that the disc has room",
+        ) from error
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    return finished
+
+
+def shareable_tables(content: RunContent) -> dict[str, pd.DataFrame]:
+    """Return the tables as they are published, by file name."""
+    threshold = content.record["threshold"]
+    found = content.evaluation
+    leaderboard = found.leaderboard.copy()
+    leaderboard.insert(2, "kind", leaderboard["model"].map(content.kinds))
+    tables = {
+        "retention": content.retention,
+        "curves": content.curves,
+        "scores": _scores(found.scores, threshold),
+        "leaderboard": leaderboard,
+        "calibration": suppress_rows(
+            found.calibration, "n", ["predicted", "observed", "lower", "upper", "n"], threshold
+        ),
+        "data": pd.DataFrame(list(content.record["counts"].items()), columns=["item", "count"]),
+        "rejected": content.rejected.assign(
+            rows=suppress_counts(content.rejected["rows"].astype(float), threshold)
+        ),
+        "cohorts": _cohort_sizes(content.cohorts, threshold),
+    }
+    tables |= {f"coefficients_{name}": table for name, table in content.coefficients.items()}
+    return tables
+
+
+def _scores(scores: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    values = ["estimate", "se", "lower", "upper"]
+    shown = suppress_rows(scores, "n", values, threshold)
+    # How well a handful of leavers is ranked, or how many were expected, would tell of them.
+    few = is_small(scores["left"], threshold) & scores["score"].isin(
+        ["auc", "observed_expected", "c_index"]
+    )
+    shown.loc[few, values] = np.nan
+    by = [shown["model"], shown["score"], shown["horizon_months"].fillna(-1)]
+    parts = shown["group"] != "All"
+    shown["n"] = shown["n"].astype(float)
+    for rows in shown[parts].groupby([each[parts] for each in by]).groups.values():
+        shown.loc[rows, "n"] = suppress_counts(
+            shown.loc[rows, "n"], threshold, total_published=True
+        )
+    shown.loc[~parts, "n"] = suppress_counts(shown.loc[~parts, "n"], threshold)
+    return shown.drop(columns="left")
+
+
+def _cohort_sizes(cohorts: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    sizes = cohorts.value_counts(["specialism", "cohort"], sort=False).rename("n").reset_index()
+    sizes["n"] = sizes.groupby("specialism", group_keys=False)["n"].transform(
+        lambda n: suppress_counts(n, threshold, total_published=True)
+    )
+    return sizes.sort_values(["cohort", "specialism"])[["cohort", "specialism", "n"]]
