@@ -1,0 +1,158 @@
+"""Endpoints, one hand-worked trainee at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gmts_models.data.columns import DESTINATIONS
+from gmts_models.data.endpoints import build_outcome
+from gmts_models.data.people import People
+from gmts_models.errors import InputError
+from gmts_models.outcome import UNKNOWN_CAUSE
+
+CENSUS = pd.Timestamp("2022-09-01")
+
+# Everyone starts on 1 September 2018 with an end planned for 1 September 2020.
+STORY: dict[str, dict[str, Any]] = {
+    "still there": {},
+    "left in month 6": {
+        "leave_nhs_date": "2019-03-01",
+        "leave_scheme_date": "2019-03-01",
+        "destination": "private sector",
+    },
+    "left in month 6, scheme date not given": {"leave_nhs_date": "2019-03-01"},
+    "withdrew in month 9, stayed": {"leave_scheme_date": "2019-06-01"},
+    "left on the last day": {"leave_nhs_date": "2020-09-01", "destination": "other"},
+    "left in month 36": {"leave_nhs_date": "2021-09-01", "destination": "further study"},
+    "lost in month 12": {"last_seen_date": "2019-09-01"},
+    "lost in month 30": {"last_seen_date": "2021-03-01"},
+    "seen from month 12": {"first_seen_date": "2019-09-01"},
+    "left on the first day": {"leave_nhs_date": "2018-09-01", "destination": "other"},
+}
+DATES = ["first_seen_date", "leave_nhs_date", "leave_scheme_date", "last_seen_date"]
+
+
+@pytest.fixture
+def people() -> People:
+    frame = pd.DataFrame(
+        [
+            {
+                "trainee_id": name,
+                "specialism": "Finance",
+                "start_date": "2018-09-01",
+                "scheme_end_date": "2020-09-01",
+                "destination": None,
+                **dict.fromkeys(DATES),
+                **facts,
+            }
+            for name, facts in STORY.items()
+        ]
+    )
+    for column in ("start_date", "scheme_end_date", *DATES):
+        frame[column] = pd.to_datetime(frame[column])
+    return People(trainees=frame, census_date=CENSUS)
+
+
+def _rows(people: People, endpoint: Any) -> dict[str, tuple[float, float, int]]:
+    followed = build_outcome(people, endpoint)
+    names = people.trainees["trainee_id"].iloc[followed.rows]
+    y = followed.y
+    return {
+        name: (float(a), float(b), int(e))
+        for name, a, b, e in zip(names, y.entry, y.exit, y.event, strict=True)
+    }
+
+
+def test_leaving_the_nhs(people: People) -> None:
+    private, study, other = (
+        DESTINATIONS.index(name) + 1 for name in ("private sector", "further study", "other")
+    )
+    assert _rows(people, "left_nhs") == {
+        "still there": (0, 48, 0),
+        "left in month 6": (0, 6, private),
+        "left in month 6, scheme date not given": (0, 6, UNKNOWN_CAUSE),
+        "withdrew in month 9, stayed": (0, 48, 0),
+        "left on the last day": (0, 24, other),
+        "left in month 36": (0, 36, study),
+        "lost in month 12": (0, 12, 0),
+        "lost in month 30": (0, 30, 0),
+        "seen from month 12": (12, 48, 0),
+        "left on the first day": (0, 0, other),
+    }
+
+
+def test_leaving_the_scheme(people: People) -> None:
+    """Those who completed can no longer withdraw: they stay counted until the census."""
+    assert _rows(people, "left_scheme") == {
+        "still there": (0, 48, 0),
+        "left in month 6": (0, 6, 1),
+        "left in month 6, scheme date not given": (0, 6, 1),
+        "withdrew in month 9, stayed": (0, 9, 1),
+        "left on the last day": (0, 48, 0),
+        "left in month 36": (0, 48, 0),
+        "lost in month 12": (0, 12, 0),
+        "lost in month 30": (0, 48, 0),
+        "seen from month 12": (12, 48, 0),
+        "left on the first day": (0, 0, 1),
+    }
+
+
+def test_leaving_after_completion(people: People) -> None:
+    other = DESTINATIONS.index("other") + 1
+    study = DESTINATIONS.index("further study") + 1
+    assert _rows(people, "post_scheme") == {
+        "still there": (0, 24, 0),
+        "left on the last day": (0, 0, other),
+        "left in month 36": (0, 12, study),
+        "lost in month 30": (0, 6, 0),
+        "seen from month 12": (0, 24, 0),
+    }
+
+
+def test_the_census_limits_follow_up(people: People) -> None:
+    assert set(build_outcome(people, "left_nhs").follow_up) == {48.0}
+    assert set(build_outcome(people, "post_scheme").follow_up) == {24.0}
+
+
+def test_the_index_is_that_of_the_people(people: People) -> None:
+    followed = build_outcome(people, "post_scheme")
+    assert followed.y.index is not None
+    assert list(followed.y.index) == list(people.trainees.index[followed.rows])
+
+
+def test_whoever_left_before_being_seen_was_never_at_risk(people: People) -> None:
+    frame = people.trainees.assign(first_seen_date=pd.Timestamp("2019-09-01"))
+    rows = _rows(People(trainees=frame, census_date=CENSUS), "left_nhs")
+    assert "left in month 6" not in rows
+    assert rows["left in month 36"][0] == 12
+
+
+def test_ready_durations_know_only_one_endpoint() -> None:
+    frame = pd.DataFrame(
+        {
+            "trainee_id": ["a", "b", "c"],
+            "specialism": "x",
+            "duration_months": [3.0, 9.0, 5.0],
+            "event": [1.0, 0.0, 1.0],
+            "destination": ["Death", None, None],
+        }
+    )
+    people = People(trainees=frame, scheme="any")
+    followed = build_outcome(people)
+    np.testing.assert_array_equal(followed.y.event, [1, 0, UNKNOWN_CAUSE])
+    assert followed.y.causes == ("Death",)
+    assert np.isnan(followed.follow_up).all()
+    for endpoint in ("left_scheme", "post_scheme"):
+        with pytest.raises(InputError, match="dates of start and scheme end"):
+            build_outcome(people, endpoint)
+
+
+def test_a_missing_scheme_end_is_not_guessed(people: People) -> None:
+    frame = people.trainees.copy()
+    frame.loc[2, "scheme_end_date"] = pd.NaT
+    with pytest.raises(InputError, match="1 trainees have no scheme end date"):
+        build_outcome(People(trainees=frame, census_date=CENSUS), "left_scheme")

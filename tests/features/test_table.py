@@ -1,0 +1,92 @@
+"""The first attributes, as known at the start."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gmts_models.data.columns import BY_NAME, Column
+from gmts_models.data.people import People
+from gmts_models.errors import InputError
+from gmts_models.features.attributes import BUILT_IN, available, default_names
+from gmts_models.features.table import build_features, subset
+
+
+@pytest.fixture
+def people() -> People:
+    frame = pd.DataFrame(
+        {
+            "trainee_id": ["a", "b", "c"],
+            "specialism": ["Finance", "Health Analysis", "Finance"],
+            "cohort": ["2018-09", "2019-09", None],
+            "start_date": pd.to_datetime(["2018-09-03", "2019-09-02", "2019-09-02"]),
+            "leave_nhs_date": pd.to_datetime([None, "2020-03-02", None]),
+            "last_seen_date": pd.Timestamp("2021-09-03"),
+            "age_at_start": [21.0, 30.0, np.nan],
+            "gender": ["f", "m", "f"],
+            "in_service": pd.array([True, False, None], dtype="boolean"),
+            "commute_minutes": [20.0, np.nan, 45.0],
+            "shift": ["night", "day", "day"],
+        }
+    )
+    own = {"shift": Column(name="shift", kind="category", meaning="hours worked", known="start")}
+    return People(trainees=frame, attributes=own, census_date=pd.Timestamp("2021-09-03"))
+
+
+def test_default_features(people: People) -> None:
+    table = build_features(people)
+    assert list(table.X.columns) == [
+        "specialism",
+        "cohort_year",
+        "age_band",
+        "in_service",
+        "commute_minutes",
+        "shift",
+    ]
+    assert list(table.X["age_band"].iloc[:2]) == ["under 22", "30 and over"]
+    assert pd.isna(table.X["age_band"].iloc[2])
+    np.testing.assert_array_equal(table.X["cohort_year"], [2018, 2019, np.nan])
+    np.testing.assert_array_equal(table.X["in_service"], [1, 0, np.nan])
+    assert list(table.cohort) == ["2018-09", "2019-09", "unknown"]
+
+
+def test_protected_characteristics_are_used_only_when_named(people: People) -> None:
+    protected = {name for name, each in available(people).items() if each.protected}
+    assert protected == {"age_band", "age_at_start", "gender"}
+    assert protected.intersection(default_names(people)) == {"age_band"}
+    assert list(build_features(people, features=["gender"]).X["gender"]) == ["f", "m", "f"]
+
+
+def test_nothing_later_than_the_start_is_a_feature(people: People) -> None:
+    """Change all that happens after the start: the features stay the same."""
+    later = ["leave_nhs_date", "last_seen_date"]
+    changed = people.trainees.assign(**dict.fromkeys(later, pd.Timestamp("2021-09-01")))
+    again = People(trainees=changed, attributes=people.attributes, census_date=people.census_date)
+    pd.testing.assert_frame_equal(build_features(people).X, build_features(again).X)
+    for attribute in BUILT_IN:
+        assert all(BY_NAME[source].known == "start" for source in attribute.source)
+
+
+def test_unknown_features_are_named(people: People) -> None:
+    with pytest.raises(InputError, match="did you mean 'commute_minutes'"):
+        build_features(people, features=["commute_minuts"])
+
+
+def test_only_the_start_is_offered(people: People) -> None:
+    with pytest.raises(InputError, match="known at the start only"):
+        build_features(people, at=12)  # type: ignore[arg-type]
+
+
+def test_parts_stay_together(people: People) -> None:
+    table = build_features(people)
+    part = subset(table, np.array([2, 0]))
+    assert list(part.ids) == ["c", "a"]
+    assert part.y.index is not None
+    assert part.y.index.equals(part.X.index)
+    np.testing.assert_array_equal(part.y.exit, [table.y.exit[2], table.y.exit[0]])
+
+
+def test_the_repr_shows_no_rows(people: People) -> None:
+    assert "night" not in repr(build_features(people))
+    assert repr(people) == "People(n=3, columns=11, census 2021-09-03)"
