@@ -62,9 +62,7 @@ class Column:
 
 
 TRAINEES: tuple[Column, ...] = (
-    Column(
-        name="trainee_id", kind="id", meaning="one person on the scheme; unique", required=True
-    ),
+    Column(name="trainee_id", kind="id", meaning="one person on the scheme; unique", required=True),
     Column(
         name="specialism",
         kind="category",
@@ -161,9 +159,7 @@ TRAINEES: tuple[Column, ...] = (
         allowed=DEGREE_CLASSES,
         known="start",
     ),
-    Column(
-        name="entry_route", kind="category", meaning="how the trainee came in", known="start"
-    ),
+    Column(name="entry_route", kind="category", meaning="how the trainee came in", known="start"),
     Column(
         name="region",
         kind="category",
