@@ -152,7 +152,7 @@ def publish(
     from gmts_models.tracking.publish import publish_run
 
     published = publish_run(folder, tracking_uri=uri, store=store)
-    say(f"{folder.name} is in MLflow as run {published.run_id}.")
+    say(f"{folder.name} is in MLflow as run {published.run_id} ({published.state}).")
 
 
 @app.command(epilog="Example: gmts-models report gmts_store/runs/gmts-20261124-101530-3fa2")

@@ -10,7 +10,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from gmts_models.data.load import summarise_rejected
+from gmts_models.data.rejections import summarise_rejected
 from gmts_models.disclosure import show_count
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def retention_text_table(retention: RetentionTable, leaving: str) -> Table:
     table.add_column("Group")
     table.add_column("People", justify="right")
     for horizon in retention.horizons:
-        table.add_column(f"{horizon:g} months", justify="right")
+        table.add_column(f"{horizon:g} months", justify="right", no_wrap=True)
     for i, group in enumerate(retention.groups):
         cells = [
             share_text(*values)
@@ -83,12 +83,12 @@ def retention_text_table(retention: RetentionTable, leaving: str) -> Table:
 
 
 def share_text(share: float, lower: float, upper: float) -> str:
-    """Return "89 % (84 to 93)", or a dash where not estimable."""
+    """Return percentages as "89 (84 to 93)", or a dash where not estimable."""
     if np.isnan(share):
         return "-"
     if np.isnan(lower):
-        return f"{100 * share:.0f} %"
-    return f"{100 * share:.0f} % ({100 * lower:.0f} to {100 * upper:.0f})"
+        return f"{100 * share:.0f}"
+    return f"{100 * share:.0f} ({100 * lower:.0f} to {100 * upper:.0f})"
 
 
 def print_checked(checked: Checked) -> None:
@@ -124,9 +124,9 @@ def print_checked(checked: Checked) -> None:
 
 def _leaderboard(run: Run) -> Table:
     table = Table(title="Models, best first (out-of-fold predictions)", title_justify="left")
-    table.add_column("Model")
+    table.add_column("Model", no_wrap=True)
     for name in ("Brier score", "IPA", "AUC", "C"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("Verdict")
     for row in run.evaluation.leaderboard.to_dict("records"):
         brier = _number(row["mean_brier"])

@@ -16,9 +16,10 @@ import pandas as pd
 
 from gmts_models.config import ExperimentConfig, FileData, OpenData, SyntheticData
 from gmts_models.config_file import config_sha256, dump_yaml, read_config, shareable
-from gmts_models.data.load import load_trainees, summarise_rejected
+from gmts_models.data.load import load_trainees
 from gmts_models.data.open_data import load_dataset
 from gmts_models.data.people import Checked
+from gmts_models.data.rejections import summarise_rejected
 from gmts_models.data.synthetic import simulate_trainees
 from gmts_models.disclosure import is_small
 from gmts_models.errors import GmtsError, PublishError
@@ -32,6 +33,7 @@ from gmts_models.tracking.store import find_store
 
 if TYPE_CHECKING:
     from gmts_models.tracking.publish import Published
+    from gmts_models.tracking.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +153,7 @@ def run_experiment(
         rejected=summarise_rejected(checked),
     )
     folder = write_run_folder(where.runs, content)
-    published, trouble = _publish(folder, spec, where.root, report)
+    published, trouble = _publish(folder, spec, where, report)
     return Run(
         name=record["run_name"],
         folder=folder,
@@ -336,7 +338,7 @@ def _limits(
 
 
 def _publish(
-    folder: Path, spec: ExperimentConfig, root: Path, report: Progress
+    folder: Path, spec: ExperimentConfig, where: Store, report: Progress
 ) -> tuple[Published | None, PublishError | None]:
     if not spec.tracking.enabled:
         return None, None
@@ -346,8 +348,8 @@ def _publish(
     try:
         published = publish_run(
             folder,
-            tracking_uri=spec.tracking.uri,
-            store=root,
+            tracking_uri=spec.tracking.uri or where.tracking_uri,
+            store=where.root,
             experiment=spec.tracking.experiment,
         )
     except PublishError as error:

@@ -59,10 +59,9 @@ def write_run_folder(runs: Path, content: RunContent) -> Path:
     DataError : the folder cannot be written.
     """
     # Imported here: a report needs matplotlib, reading a run folder does not.
-    from gmts_models.reporting.plots import write_figures
-    from gmts_models.reporting.report import write_report
+    from gmts_models.reporting.report import write_figures, write_report
 
-    name = content.record["run_name"]
+    name = str(content.record["run_name"])
     building, finished = runs / f".building-{name}", runs / name
     try:
         (building / "tables").mkdir(parents=True)
@@ -77,7 +76,7 @@ def write_run_folder(runs: Path, content: RunContent) -> Path:
         (building / "run.json").write_text(record, encoding="utf-8")
         write_figures(building)
         write_report(building)
-        building.rename(finished)
+        building.rename(finished)  # the same disc, so whole or not at all
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)
         raise DataError(

@@ -25,7 +25,7 @@ Days = npt.NDArray[np.datetime64]
 def to_days(dates: Any) -> Days:
     """Return dates as ``datetime64[D]``; missing ones as NaT."""
     values = dates.to_numpy() if isinstance(dates, (pd.Series, pd.Index)) else np.asarray(dates)
-    return values.astype("datetime64[D]")
+    return np.asarray(values, dtype="datetime64[D]")
 
 
 def add_months(start: Days, months: npt.ArrayLike) -> Days:

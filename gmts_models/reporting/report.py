@@ -1,0 +1,201 @@
+"""The report of a run: one self-contained page, made from the run folder's files alone.
+
+It can be made again at any time from the same folder, to the last byte. The page holds no script
+and loads nothing from elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from gmts_models.reporting import model_sections, sections, words
+from gmts_models.reporting.plots import (
+    plot_calibration,
+    plot_leaderboard,
+    plot_retention,
+    save_png,
+)
+from gmts_models.reporting.run_folder import RunFolder, read_run_folder
+from gmts_models.reporting.sections import Table
+
+_ENDPOINTS = {
+    "left_nhs": "counted from the first day",
+    "left_scheme": "counted from the first day; completing the scheme ends the risk",
+    "post_scheme": "among those who completed the scheme, counted from completion",
+}
+
+
+def write_report(run_folder: Path) -> Path:
+    """Write ``report.html`` into a run folder.
+
+    Parameters
+    ----------
+    run_folder : holds ``run.json`` and ``tables/``.
+
+    Returns
+    -------
+    The path of the page. It is written whole or not at all, and takes the place of an older one.
+
+    Raises
+    ------
+    DataError : the folder holds no finished run.
+    """
+    folder = Path(run_folder)
+    page = render_report(read_run_folder(folder))
+    path = folder / "report.html"
+    draft = folder / "report.html.part"
+    draft.write_text(page, encoding="utf-8", newline="\n")
+    draft.replace(path)
+    return path
+
+
+def write_figures(run_folder: Path) -> tuple[Path, ...]:
+    """Write ``figures/*.png`` into a run folder: retention, leaderboard, calibration by model.
+
+    Raises
+    ------
+    DataError : the folder holds no finished run.
+    """
+    run = read_run_folder(Path(run_folder))
+    folder = run.path / "figures"
+    folder.mkdir(exist_ok=True)
+    curves = run.curves.dropna(subset=["retention"])
+    drawn = [g for g in run.groups if (curves["group"] == g).any()] or None
+    figures = {
+        "retention": plot_retention(curves, groups=drawn),
+        "leaderboard": plot_leaderboard(run.leaderboard),
+    }
+    for model in run.calibration["model"].unique():
+        plain = re.sub(r"[^A-Za-z0-9_-]", "_", str(model))
+        figures[f"calibration_{plain}"] = plot_calibration(run.calibration, model=model)
+    return tuple(save_png(figure, folder / f"{name}.png") for name, figure in figures.items())
+
+
+def render_report(run: RunFolder) -> str:
+    """Return the page of a run as HTML."""
+    answer, counts = sections.headline(run), sections.counts(run)
+    page: str = _template().render(
+        facts=run.facts,
+        title=f"Retention by specialism: {run.facts.experiment}",
+        level=words.level(run.facts.level),
+        created=words.day(run.facts.created),
+        endpoint=_ENDPOINTS.get(run.facts.endpoint, ""),
+        answer=answer,
+        counts=counts,
+        counts_hidden=" ".join(sections.hidden_note(run, counts)),
+        rejected=sections.rejected(run),
+        cohorts=sections.cohorts(run),
+        curves=sections.curves(run),
+        curve_notes=sections.curve_notes(run),
+        without_curve=sections.without_curve(run),
+        retention=sections.retention(run),
+        verdict=model_sections.verdict(run),
+        leaderboard=model_sections.leaderboard(run),
+        meanings=model_sections.MEANINGS,
+        group_scores=model_sections.group_scores(run, answer.horizon),
+        calibration=model_sections.calibration(run),
+        limits=_limits(run),
+        made=_made(run),
+        models=_models(run),
+        quiet=(words.MISSING, words.TOO_FEW, words.NOT_ESTIMABLE),
+        disclosure=_disclosure(run),
+        in_words=words.in_words,
+    )
+    return page
+
+
+def _template() -> Any:
+    environment = Environment(
+        loader=PackageLoader("gmts_models.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("report.html.j2")
+
+
+def _limits(run: RunFolder) -> tuple[str, ...]:
+    groups = len(run.groups)
+    return (
+        *run.facts.limits,
+        "Associations are not causes. That one specialism keeps more of its people does not say "
+        "that the specialism is why: who chooses it, where and when also differ.",
+        "The intervals are about chance in who was taken on and who left. They know nothing of "
+        "wrong or missing records, and those of the scores take each model as it was fitted.",
+        "People no longer followed are taken to leave as those who still are. If they were lost "
+        "because they were about to leave, retention is lower than stated.",
+        "Late months rest on early cohorts, since later ones have not been followed for as long. "
+        "They hold for later cohorts only if little has changed.",
+        *(
+            [
+                f"With {groups} specialisms compared, some differences arise by chance; "
+                "the highest and the lowest stand out most for that reason too."
+            ]
+            if groups > 2
+            else []
+        ),
+        "A predicted risk is an average over people who look alike in these data. It is not known "
+        "who will leave or why, and no decision about a person should rest on it.",
+    )
+
+
+def _disclosure(run: RunFolder) -> str:
+    threshold = run.facts.threshold
+    if threshold == 1:
+        return "Every count is shown: disclosure control was switched off for this run."
+    return (
+        f"Counts from 1 to {threshold - 1} are not shown (*), nor is the next smallest count where "
+        "the first could be had from it by subtraction. Nothing is estimated for fewer than "
+        f"{threshold} people, or where fewer than {threshold} are left to follow. "
+        "No row, name or identifier of a person is in this report."
+    )
+
+
+def _made(run: RunFolder) -> tuple[tuple[str, str], ...]:
+    facts = run.facts
+    commit = facts.git_commit or "not known"
+    if facts.git_commit and facts.git_dirty:
+        commit += ", with changes that were not committed"
+    seconds = "" if facts.seconds is None else f", in {facts.seconds:,.0f} seconds"
+    versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
+    made = {
+        "Run": facts.run_name,
+        "Made": f"{words.day(facts.created)}{seconds}",
+        "Data": facts.source,
+        "Data fingerprint (SHA-256)": facts.data_sha256,
+        "Configuration": "config.yaml in the run folder",
+        "Configuration fingerprint (SHA-256)": facts.config_sha256,
+        "Evaluation": words.SCHEMES.get(facts.scheme, facts.scheme),
+        "Seed": "" if facts.seed is None else str(facts.seed),
+        "Code (git commit)": commit,
+        "Versions": versions,
+    }
+    return tuple((term, value) for term, value in made.items() if value)
+
+
+def _models(run: RunFolder) -> Table | None:
+    if not run.facts.models:
+        return None
+    return Table(
+        caption="Models and their settings",
+        head=("Model", "Kind", "Settings", "Seconds"),
+        rows=tuple(
+            (
+                model.name,
+                model.kind or words.MISSING,
+                ", ".join(
+                    f"{key} = {value}" for key, value in model.params.items() if value is not None
+                )
+                or "none",
+                words.MISSING if model.seconds is None else f"{model.seconds:,.1f}",
+            )
+            for model in run.facts.models
+        ),
+        text=(1, 2),
+    )

@@ -1,0 +1,249 @@
+"""What a run left behind, read back for a report: ``run.json`` and the tables.
+
+The files are the interface, so nothing here knows how they were computed. Disclosure control was
+applied before they were written; small counts are masked again all the same, so that a table
+mended by hand cannot show one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gmts_models.disclosure import is_small, suppress_counts
+from gmts_models.errors import DataError
+
+ALL = "All"
+"""The group that holds everybody."""
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class ModelFacts(_Facts):
+    """One model of the run."""
+
+    name: str
+    kind: str = ""
+    params: dict[str, Any] = {}
+    seconds: float | None = None
+
+
+class Atom(_Facts):
+    """The share of a group that left exactly when the clock started; None where suppressed."""
+
+    group: str
+    share: float | None = None
+    n: int | None = None
+
+
+class RunFacts(_Facts):
+    """``run.json``."""
+
+    format: Literal[1]
+    run_name: str
+    experiment: str
+    question: str = ""
+    created: str = ""
+    seconds: float | None = None
+    synthetic: bool
+    source: str = ""
+    leaving: str = "leaving"
+    endpoint: str = "left_nhs"
+    horizons: tuple[float, ...]
+    threshold: Annotated[int, Field(ge=1)]
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    scheme: str = ""
+    config_sha256: str = ""
+    data_sha256: str = ""
+    seed: int | None = None
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    versions: dict[str, str] = {}
+    counts: dict[str, int | None] = {}
+    models: tuple[ModelFacts, ...] = ()
+    limits: tuple[str, ...] = ()
+    atoms: tuple[Atom, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layout:
+    """The columns of one table.
+
+    Attributes
+    ----------
+    text, numbers, counts : columns by kind.
+    of : the count of the people whom the estimates describe, where there is one.
+    estimates : columns that are blanked where `of` is small.
+    """
+
+    text: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
+    of: str | None = None
+    estimates: tuple[str, ...] = ()
+
+
+_LAYOUTS = {
+    "retention": _Layout(
+        text=("group",),
+        numbers=("horizon_months", "retention", "lower", "upper"),
+        counts=("n", "at_risk"),
+        of="n",
+        estimates=("retention", "lower", "upper"),
+    ),
+    "curves": _Layout(
+        text=("group",),
+        numbers=("months", "retention", "lower", "upper"),
+        counts=("at_risk",),
+        of="at_risk",
+        estimates=("retention", "lower", "upper"),
+    ),
+    "scores": _Layout(
+        text=("model", "score", "group"),
+        numbers=("horizon_months", "estimate", "se", "lower", "upper"),
+        counts=("n",),
+        of="n",
+        estimates=("estimate", "se", "lower", "upper"),
+    ),
+    "leaderboard": _Layout(
+        text=("model", "kind", "verdict"),
+        numbers=(
+            "rank",
+            "mean_brier",
+            "lower",
+            "upper",
+            "difference",
+            "difference_lower",
+            "difference_upper",
+            "mean_ipa",
+            "mean_auc",
+            "c_index",
+        ),
+    ),
+    "calibration": _Layout(
+        text=("model",),
+        numbers=("horizon_months", "bin", "predicted", "observed", "lower", "upper"),
+        counts=("n",),
+        of="n",
+        estimates=("predicted", "observed", "lower", "upper"),
+    ),
+    "data": _Layout(text=("item",), counts=("count",)),
+    "rejected": _Layout(text=("reason",), counts=("rows",)),
+    "cohorts": _Layout(text=("cohort", "specialism"), counts=("n",)),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RunFolder:
+    """A finished run.
+
+    Attributes
+    ----------
+    path : the folder.
+    facts : ``run.json``.
+    retention, curves, scores, leaderboard, calibration, data, rejected, cohorts : the tables of
+        these names, with text as text and everything else as floats; missing = suppressed, or
+        not estimable.
+    """
+
+    path: Path
+    facts: RunFacts
+    retention: pd.DataFrame
+    curves: pd.DataFrame
+    scores: pd.DataFrame
+    leaderboard: pd.DataFrame
+    calibration: pd.DataFrame
+    data: pd.DataFrame
+    rejected: pd.DataFrame
+    cohorts: pd.DataFrame
+
+    @property
+    def groups(self) -> list[str]:
+        """The specialisms, in the order of the retention table, without "All"."""
+        return [group for group in self.retention["group"].unique() if group != ALL]
+
+    def __repr__(self) -> str:
+        return f"RunFolder({self.facts.run_name})"
+
+
+def read_run_folder(path: Path) -> RunFolder:
+    """Read ``run.json`` and the tables of a run folder.
+
+    Parameters
+    ----------
+    path : the folder.
+
+    Raises
+    ------
+    DataError : the folder holds no finished run, or a file of it is not what a run writes.
+    """
+    facts = _read_facts(path / "run.json")
+    tables = {name: _read_table(path, name, facts.threshold) for name in _LAYOUTS}
+    return RunFolder(path=path, facts=facts, **tables)
+
+
+def _read_facts(path: Path) -> RunFacts:
+    try:
+        return RunFacts.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(
+            "there is no finished run here",
+            where=str(path),
+            fix="give the folder of a run: the one that holds run.json",
+        ) from None
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise DataError(
+            f"run.json cannot be understood: {first['msg']}",
+            where=f"{path}, {key}" if key else str(path),
+            fix="a report needs a run of this version of gmts_models: run the experiment again",
+        ) from None
+
+
+def _read_table(folder: Path, name: str, threshold: int) -> pd.DataFrame:
+    layout = _LAYOUTS[name]
+    columns = [*layout.text, *layout.numbers, *layout.counts]
+    path = folder / "tables" / f"{name}.csv"
+    try:
+        # Read as text: a specialism may be called "NA", and a float may be written "nan".
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError(
+            f"the run has no table {name}.csv",
+            where=str(path.parent),
+            fix="the run is not complete: run the experiment again",
+        ) from None
+    except pd.errors.EmptyDataError:
+        raw = pd.DataFrame(columns=columns, dtype=str)
+    if missing := [column for column in columns if column not in raw]:
+        raise DataError(
+            f"columns are missing: {', '.join(missing)}",
+            where=str(path),
+            fix="the table is not one that a run writes: run the experiment again",
+        )
+    return _mask(_typed(raw, layout), layout, threshold)
+
+
+def _typed(raw: pd.DataFrame, layout: _Layout) -> pd.DataFrame:
+    typed = {column: raw[column].astype(object) for column in layout.text}
+    for column in (*layout.numbers, *layout.counts):
+        number = pd.to_numeric(raw[column], errors="coerce").astype(float)
+        typed[column] = number.where(number.abs() != float("inf"))
+    return pd.DataFrame(typed)
+
+
+def _mask(table: pd.DataFrame, layout: _Layout, threshold: int) -> pd.DataFrame:
+    if layout.of is not None:
+        small = is_small(table[layout.of], threshold)
+        for column in layout.estimates:
+            table[column] = table[column].mask(small)
+    for column in layout.counts:
+        table[column] = suppress_counts(table[column], threshold)
+    return table
