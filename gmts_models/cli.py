@@ -33,6 +33,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_INTERRUPTED = 130
+_STOPPED = "Stopped. Nothing half-written is left."
+
 Store = Annotated[
     Path | None,
     typer.Option(help="Folder for runs; default: GMTS_HOME, else the nearest gmts_store."),
@@ -183,13 +186,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             stream.reconfigure(errors="replace")
     try:
         code = app(list(arguments) if arguments is not None else None, standalone_mode=False)
+        if code == _INTERRUPTED:  # typer's answer to Ctrl-C
+            _complain(_STOPPED)
         sys.exit(code if isinstance(code, int) else 0)
     except GmtsError as error:
         _complain(f"Error: {error}")
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _complain("Stopped. Nothing half-written is left.")
-        sys.exit(130)
+        _complain(_STOPPED)
+        sys.exit(_INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last line of defence
         _report_other(error)
 

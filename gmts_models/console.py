@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from gmts_models.reporting.retention import RetentionTable
 
 MOST_REJECTED = 50
-_SCREEN = 100  # columns of a log, where there is no screen to ask
+_LOG_WIDTH = 120  # columns, where there is no screen to ask
 
 
 def console() -> Console:
     """Return a console on standard output."""
     screen = Console(highlight=False)
-    return screen if screen.is_terminal else Console(highlight=False, width=_SCREEN)
+    return screen if screen.is_terminal else Console(highlight=False, width=_LOG_WIDTH)
 
 
 def say(text: str) -> None:
@@ -64,11 +64,10 @@ def print_run(run: Run, store: Path | None = None) -> None:
 def retention_text_table(retention: RetentionTable, leaving: str) -> Table:
     """Return a row a group, a column a horizon: percent and interval."""
     percent = f"{retention.level:.0%}".replace("%", " %")
-    table = Table(
-        title=f"Retention (not {leaving}), with {percent} intervals", title_justify="left"
-    )
+    title = f"Retention (not {leaving}) in %, with {percent} intervals"
+    table = Table(title=title, title_justify="left")
     table.add_column("Group")
-    table.add_column("People", justify="right")
+    table.add_column("People", justify="right", no_wrap=True)
     for horizon in retention.horizons:
         table.add_column(f"{horizon:g} months", justify="right", no_wrap=True)
     for i, group in enumerate(retention.groups):

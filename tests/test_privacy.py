@@ -1,8 +1,8 @@
 """Canaries: distinctive identifiers are planted in the data, and must not be found anywhere else.
 
 Looked through are: everything that the run prints and logs, the whole store with MLflow's
-database and artefacts, the run folder (its private part for identifiers too), error messages, and the
-representations of objects.
+database and artefacts, the run folder (its private part for identifiers too), error messages, and
+the representations of objects.
 """
 
 from __future__ import annotations

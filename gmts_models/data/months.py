@@ -44,7 +44,7 @@ def add_months(start: Days, months: npt.ArrayLike) -> Days:
     day = (start - month.astype("datetime64[D]")).astype("timedelta64[D]")
     target = month + np.asarray(months).astype("timedelta64[M]")
     last = (target + 1).astype("datetime64[D]") - np.timedelta64(1, "D")
-    return np.minimum(target.astype("datetime64[D]") + day, last)
+    return np.asarray(np.minimum(target.astype("datetime64[D]") + day, last))
 
 
 def months_between(start: Any, end: Any) -> Floats:

@@ -29,6 +29,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from gmts_models.errors import DataError, InputError
 from gmts_models.outcome import Ints
 
+_EXPORT_AGAIN = "export it again: a header, and a row for each trainee"
 _TEXT, _EXCEL, _PARQUET = (".csv", ".tsv", ".txt"), (".xlsx", ".xlsm"), (".parquet", ".pq")
 _DELIMITERS = ",;\t"
 _SNIFFED_RECORDS, _SNIFFED_CHARACTERS = 50, 100_000
@@ -117,7 +118,7 @@ def _from_file(path: Path, sheet: str | None, encoding: str) -> RawTable:
             fix="check that it is a file, that you may read it, and that no program locks it",
         ) from None
     if not data.strip():
-        raise DataError("the file is empty", where=path.name)
+        raise DataError("the file is empty", where=path.name, fix=_EXPORT_AGAIN)
     if kind in _TEXT:
         return _from_text(_decode(data, encoding, path.name), path.name)
     if kind in _EXCEL:
@@ -203,7 +204,7 @@ def _from_text(text: str, name: str) -> RawTable:
             fix='close every quoted cell, and write a quotation mark within one as ""',
         ) from None
     if not records:
-        raise DataError("the file is empty", where=name)
+        raise DataError("the file is empty", where=name, fix=_EXPORT_AGAIN)
     return _from_records(records, np.array(numbers), name, ragged="refuse")
 
 
@@ -288,7 +289,7 @@ def _from_workbook(data: bytes, sheet: str | None, name: str) -> RawTable:
             else "open it in a spreadsheet and save it as .xlsx again",
         ) from None
     if not filled:
-        raise DataError("the sheet is empty", where=name)
+        raise DataError("the sheet is empty", where=name, fix=_EXPORT_AGAIN)
     numbers = np.array([i for i, _ in filled])
     return _from_records([row for _, row in filled], numbers, name, ragged="pad")
 

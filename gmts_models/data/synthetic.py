@@ -1,382 +1,352 @@
-"""The synthetic scheme: trainees whose figures agree with what is published of the GMTS.
+"""A synthetic scheme: trainees drawn from a known model, for plumbing, teaching and tests.
 
-They are made up. Published are the three figures of `PublishedFigures`, the length of the scheme,
-the specialisms with their first years, the intakes of some years and the split of 2009 and 2010;
-everything else (the shape of the hazard between those figures, the effects, the later split) is
-assumed, at a size that other studies of staff retention make plausible. ``docs/synthetic.md``
-tells which is which.
-
-The model: someone stays through month m with probability ``exp(-H(m) exp(eta))``, where H is the
-cumulative hazard of the specialism's length, and eta the sum of the effects, of the specialism and
-of the cohort's own luck. So hazards are proportional, and a Cox model stratified by specialism and
-cohort recovers the effects.
+Time of leaving is discrete: whole months of service. With eta the log hazard of a trainee, the sum
+of the effects of attributes, specialism and cohort, P(still in the NHS after month m) is
+exp(-H(m) exp(eta)), H being the cumulative baseline hazard of a scheme of that length. So hazards
+are proportional, the step at completion included, and a Cox model stratified by specialism and
+cohort estimates the coefficients. The numbers are in ``synthetic_assumptions.py``.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gmts_models.data.columns import DEGREE_CLASSES, DESTINATIONS, REGIONS, SPECIALISMS
-from gmts_models.data.months import Days, add_months, months_between, to_days
+from gmts_models.data import synthetic_assumptions as assumed
+from gmts_models.data.columns import TRAINEES
+from gmts_models.data.dates import read_date
+from gmts_models.data.months import Days, add_months, months_between
 from gmts_models.data.people import People, Truth
+from gmts_models.data.rejections import Problem
 from gmts_models.errors import InputError
 from gmts_models.outcome import Bools, Floats, Ints
 
+RISK_MONTHS = (6, 12, 18, 24, 30, 36, 48, 60, 84, 120)
+"""Months from the start for which the true risk is given."""
+
 Labels = npt.NDArray[np.object_]
 
-# ------------------------------------------------------------ published
-
-SCHEME_MONTHS = dict.fromkeys(SPECIALISMS, 24) | {"Finance": 30}
-FIRST_COHORT = {
-    "General Management": 1956,
-    "Finance": 1963,
-    "Human Resources": 2004,
-    "Health Informatics": 2009,
-    "Policy and Strategy": 2016,
-    "Health Analysis": 2017,
-}
-INTAKES = {2009: 247, 2010: 150, 2012: 150, 2017: 150, 2018: 200, 2023: 250}
-"""Trainees by year of intake; between these years interpolated."""
-_SPLIT_2009_2010 = {
-    "General Management": 150,
-    "Finance": 110,
-    "Human Resources": 97,
-    "Health Informatics": 40,
-}
-
-# -------------------------------------------------------------- assumed
-
-INFORMATICS_SIZE, SMALL_SIZE = 20.0, 12.0
-"""Health Informatics stays at the 20 a year of 2009 and 2010; no size of Health Analysis and of
-Policy and Strategy is published."""
-COHORT_SD = 0.15
-"""Standard deviation of a cohort's log hazard."""
-RISK_MONTHS = (6, 12, 18, 24, 30, 36, 48, 60, 84, 120)
-_LAST_MONTH = 480
-_LOST_SHARE = 0.015
-_SURVEY_ANSWERED = 0.75
-_SPECIALISM_EFFECT = {
-    "Finance": 0.10,
-    "General Management": 0.0,
-    "Health Analysis": 0.15,
-    "Health Informatics": 0.20,
-    "Human Resources": -0.05,
-    "Policy and Strategy": 0.05,
-}
-EFFECTS = {
-    "age_per_decade": -0.30,
-    "prior_nhs": -0.45,
-    "in_service": -0.55,
-    "commute_per_30_minutes": 0.30,
-    "degree_first": 0.25,
-    "joining_survey": -0.20,
-    "london": 0.30,
-    "career_changer": 0.15,
-}
-"""Log hazard ratios. Gender, ethnicity and disability have none."""
-_SUBJECTS = ("arts and humanities", "health", "science and engineering", "social science")
-_ETHNICITY = ("Asian", "Black", "mixed", "other", "white")
-_ETHNICITY_SHARE = (0.12, 0.07, 0.04, 0.02, 0.75)
+_NAT = np.datetime64("NaT", "D")
+_YEARS = (1956, 2100)  # from the scheme's first intake
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedFigures:
-    """The figures that are published of the scheme, as these people give them; shares.
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Roster:
+    """Who starts when, and where: (n,) each, by cohort and then specialism."""
 
-    Attributes
-    ----------
-    after_12_months : still in the NHS 12 months after starting (Payback, 2011: 97.5 %).
-    around_scheme_end : still in the NHS just after the scheme's last day, those whose contract
-        ended on it counted as gone (2008 cohort: 89 %).
-    eight_cohorts_in_2023 : of the joiners of 2011 to 2018, still in the NHS on 31 January 2023
-        (65 to 70 %).
-    """
-
-    after_12_months: float
-    around_scheme_end: float
-    eight_cohorts_in_2023: float
+    year: Ints
+    specialism: Labels
+    scheme_months: Ints
+    start: Days
 
 
 def simulate_trainees(
     seed: int | np.random.Generator = 1,
     *,
     cohorts: Sequence[int] = range(2011, 2023),
-    census_date: str | None = None,
+    census_date: str | dt.date | np.datetime64 | None = None,
     scale: float = 1.0,
-    cohort_sd: float = COHORT_SD,
+    cohort_sd: float = assumed.COHORT_SD,
 ) -> People:
-    """Draw a synthetic scheme, the truth attached.
+    """Draw a synthetic GMTS, with the truth about it attached.
 
     Parameters
     ----------
-    seed : or a generator; the same seed gives the same people.
-    cohorts : years of September intakes, increasing.
-    census_date : last day of follow-up; default 1 September two years after the last intake, an
-        anniversary of every cohort.
-    scale : factor on the intakes.
-    cohort_sd : standard deviation of a cohort's log hazard.
+    seed : same seed, same people. With a later census the same people are followed for longer.
+    cohorts : years of the September intakes, from 1956 to 2100, in any order.
+    census_date : the day up to which follow-up is known, after the start of the last cohort.
+        Default: the day on which the last cohort has been there for a year.
+    scale : multiplies the mean size of every specialism in every cohort; at least one trainee of
+        each is drawn.
+    cohort_sd : standard deviation of the cohorts' own effects on the log hazard.
 
     Returns
     -------
-    People with ``synthetic=True`` and `truth`: coefficients, design, and each trainee's true risk
-    of having left the NHS by each of `RISK_MONTHS`.
+    People with `synthetic` True and `truth`: the coefficients, the (n, p) design that they
+    multiply (joining_survey without gaps), and the (n, m) risk of having left the NHS by each of
+    `RISK_MONTHS`, computed from the hazards given the trainee's attributes and the cohort's effect.
 
     Raises
     ------
-    InputError : no cohorts, or the census comes before the last of them has started.
+    InputError : no cohort, or one twice or out of range; a census on or before the last start; or
+        a seed, scale or cohort_sd that does not fit.
+
+    Examples
+    --------
+    >>> people = simulate_trainees(7, cohorts=[2019, 2020])
+    >>> people
+    People(n=436, columns=20, census 2021-09-01, synthetic)
+    >>> people.truth.coefficients["prior_nhs"]
+    -0.35
     """
-    years = _check_cohorts(cohorts, scale)
-    census = _check_census(census_date, years)
-    rng = seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
-    year, specialism = _draw_places(years, scale, rng)
-    n = len(year)
-    traits = _draw_traits(n, rng)
-    design = _design(traits)
-    luck = dict(zip(years, rng.normal(0, cohort_sd, len(years)), strict=True))
-    base = np.array([_SPECIALISM_EFFECT[each] for each in specialism])
-    eta = design.to_numpy() @ np.array(list(EFFECTS.values())) + base
-    eta = eta - _CENTRE + np.array([luck[each] for each in year])
-    length = np.array([SCHEME_MONTHS[each] for each in specialism])
-    start = to_days([f"{each}-09-01" for each in year])
-    months = _draw_months(eta, length, rng)
-    frame = pd.DataFrame(
-        {
-            "trainee_id": _ids(year),
-            "specialism": specialism,
-            "cohort": [f"{each}-09" for each in year],
-            **_dates(start, months, length, census, rng),
-            **traits.drop(columns="true_survey"),
-        }
-    )
-    left = frame["leave_nhs_date"].notna().to_numpy()
-    frame.insert(7, "destination", _draw_destinations(left, rng))
-    risk = {m: _risk(eta, length, m) for m in RISK_MONTHS}
-    seed_text = "a generator" if isinstance(seed, np.random.Generator) else f"seed {seed}"
+    years = _check_cohorts(cohorts)
+    _check_size(scale, "scale", zero=False)
+    _check_size(cohort_sd, "cohort_sd", zero=True)
+    rng, source = _generator(seed)
+    census = _check_census(census_date, years[-1])
+    roster = _draw_roster(rng, years, scale)
+    attributes = _draw_attributes(rng, roster)
+    design = _design(attributes)
+    log_hazard = _log_hazard(design, roster) + _cohort_effects(rng, roster, years, cohort_sd)
+    dates = _draw_dates(rng, roster, log_hazard, census)
     return People(
-        trainees=frame,
+        trainees=_trainees(rng, roster, attributes, dates),
         census_date=pd.Timestamp(census),
-        source=f"synthetic scheme, {seed_text}",
+        source=source,
         synthetic=True,
-        truth=Truth(coefficients=dict(EFFECTS), design=design, risk=pd.DataFrame(risk)),
+        truth=Truth(
+            coefficients=dict(assumed.COEFFICIENTS),
+            design=design,
+            risk=_true_risk(roster, log_hazard),
+        ),
     )
 
 
-def published_figures(people: People) -> PublishedFigures:
-    """Return the published figures as these people give them.
-
-    Parameters
-    ----------
-    people : with dates; only cohorts followed for long enough count in each figure.
-    """
-    frame = people.trainees
-    start, end = to_days(frame["start_date"]), to_days(frame["scheme_end_date"])
-    left, census = to_days(frame["leave_nhs_date"]), np.datetime64(people.census_date, "D")
-    day = np.datetime64("2023-01-31")
-    joined = frame["start_date"].dt.year.between(2011, 2018).to_numpy()
-
-    def share(until: Days, which: Bools) -> float:
-        counted = which & (until <= census)
-        gone = ~np.isnat(left) & (left <= until)
-        return float(1 - gone[counted].mean()) if counted.any() else np.nan
-
-    everyone = np.ones(len(frame), dtype=bool)
-    return PublishedFigures(
-        after_12_months=share(add_months(start, 12), everyone),
-        around_scheme_end=share(end, everyone),
-        eight_cohorts_in_2023=share(np.full(len(frame), day), joined),
-    )
+# ---------------------------------------------------------- arguments
 
 
-# ---------------------------------------------------------------- hazard
-
-# Monthly hazard of someone average, by phase; set so that the published figures come out.
-_FIRST_YEAR, _LATER_ON_SCHEME = 0.00206, 0.0030
-_AT_COMPLETION = 0.0520  # contracts end on that day
-_AFTER_6, _AFTER_18, _LATER = 0.0095, 0.0055, 0.0037
-_CENTRE = 0.15  # so that the effects leave the average hazard where it is
-
-
-def cumulative_hazard(length: int) -> Floats:
-    """Return (months + 1,) H at the end of each month of service, the atom at completion in it."""
-    month = np.arange(1, _LAST_MONTH + 1)
-    since = month - length
-    hazard = np.select(
-        [month <= 12, since <= 0, since <= 6, since <= 18],
-        [_FIRST_YEAR, _LATER_ON_SCHEME, _AFTER_6, _AFTER_18],
-        _LATER,
-    )
-    hazard = hazard + np.where(since == 0, _AT_COMPLETION, 0.0)
-    return np.concatenate([[0.0], np.cumsum(hazard)])
-
-
-def _risk(eta: Floats, length: Ints, month: int) -> Floats:
-    hazard = {each: cumulative_hazard(int(each))[month] for each in np.unique(length)}
-    cumulative = np.array([hazard[each] for each in length])
-    return np.asarray(-np.expm1(-cumulative * np.exp(eta)), dtype=float)
-
-
-def _draw_months(eta: Floats, length: Ints, rng: np.random.Generator) -> Ints:
-    """Return the month of leaving, 1 to `_LAST_MONTH`, or one more for never."""
-    target = rng.exponential(size=len(eta)) / np.exp(eta)
-    months = np.empty(len(eta), dtype=np.int64)
-    for each in np.unique(length):
-        rows = length == each
-        months[rows] = np.searchsorted(cumulative_hazard(int(each)), target[rows], side="left")
-    return months
-
-
-# ---------------------------------------------------------------- people
-
-
-def _draw_places(
-    years: Sequence[int], scale: float, rng: np.random.Generator
-) -> tuple[Ints, Labels]:
-    year: list[int] = []
-    specialism: list[str] = []
-    for each in years:
-        for name, size in _expected_sizes(each).items():
-            number = int(rng.poisson(size * scale))
-            year += [each] * number
-            specialism += [name] * number
-    return np.array(year), np.array(specialism, dtype=object)
-
-
-def _expected_sizes(year: int) -> dict[str, float]:
-    total = float(np.interp(year, list(INTAKES), list(INTAKES.values())))
-    sizes = {
-        name: {"Health Informatics": INFORMATICS_SIZE}.get(name, SMALL_SIZE)
-        for name in ("Health Analysis", "Health Informatics", "Policy and Strategy")
-        if year >= FIRST_COHORT[name]
-    }
-    large = [name for name in _SPLIT_2009_2010 if name not in sizes and year >= FIRST_COHORT[name]]
-    whole = sum(_SPLIT_2009_2010[name] for name in large if name != "Health Informatics")
-    rest = total - sum(sizes.values())
-    sizes |= {
-        name: rest * _SPLIT_2009_2010[name] / whole
-        for name in large
-        if name != "Health Informatics"
-    }
-    return dict(sorted(sizes.items()))
-
-
-def _draw_traits(n: int, rng: np.random.Generator) -> pd.DataFrame:
-    age = np.round(21 + np.minimum(rng.gamma(1.6, 3.0, n), 30))
-    prior = rng.uniform(size=n) < 0.30
-    in_service = prior & (rng.uniform(size=n) < 0.30)
-    survey = np.clip(np.round(rng.normal(7.0, 1.8, n)), 0, 10)
-    answered = rng.uniform(size=n) < _SURVEY_ANSWERED
-    changer = rng.uniform(size=n) < np.where(age >= 26, 0.7, 0.05)
-    return pd.DataFrame(
-        {
-            "age_at_start": age,
-            "gender": rng.choice(["female", "male"], n, p=[0.65, 0.35]),
-            "ethnicity": rng.choice(_ETHNICITY, n, p=_ETHNICITY_SHARE),
-            "disability": pd.array(rng.uniform(size=n) < 0.09, dtype="boolean"),
-            "degree_subject": rng.choice(_SUBJECTS, n, p=[0.30, 0.15, 0.20, 0.35]),
-            "degree_class": rng.choice(DEGREE_CLASSES, n, p=[0.25, 0.60, 0.12, 0.03]),
-            "entry_route": np.where(changer, "career changer", "new graduate"),
-            "region": rng.choice(REGIONS, n, p=[0.10, 0.20, 0.16, 0.18, 0.16, 0.11, 0.09]),
-            "prior_nhs": pd.array(prior, dtype="boolean"),
-            "in_service": pd.array(in_service, dtype="boolean"),
-            "commute_minutes": np.clip(np.round(rng.gamma(4.0, 10.0, n) / 5) * 5, 5, 120),
-            "joining_survey": np.where(answered, survey, np.nan),
-            "true_survey": survey,
-        }
-    )
-
-
-def _design(traits: pd.DataFrame) -> pd.DataFrame:
-    columns = {
-        "age_per_decade": (traits["age_at_start"] - 25) / 10,
-        "prior_nhs": traits["prior_nhs"],
-        "in_service": traits["in_service"],
-        "commute_per_30_minutes": (traits["commute_minutes"] - 40) / 30,
-        "degree_first": traits["degree_class"] == "first",
-        "joining_survey": traits["true_survey"] - 7,
-        "london": traits["region"] == "London",
-        "career_changer": traits["entry_route"] == "career changer",
-    }
-    return pd.DataFrame({name: columns[name].astype(float) for name in EFFECTS})
-
-
-def _dates(
-    start: Days, months: Ints, length: Ints, census: Any, rng: np.random.Generator
-) -> dict[str, npt.NDArray[np.datetime64]]:
-    """Return the dates as they are known at the census."""
-    nat = np.datetime64("NaT")
-    end, leave = add_months(start, length), add_months(start, months)
-    # Some are lost from the records: seen for the last time at a random day before the census.
-    days = (census - start).astype(np.int64)
-    lost = np.where(
-        rng.uniform(size=len(start)) < _LOST_SHARE,
-        start + (days * rng.uniform(0.1, 1.0, len(start))).astype("timedelta64[D]"),
-        census,
-    )
-    left = leave <= lost
-    # A few give up the scheme and stay in the NHS.
-    withdrew = add_months(start, rng.integers(4, length - 2))
-    withdraws = (rng.uniform(size=len(start)) < 0.02) & (withdrew < leave) & (withdrew <= lost)
-    from_scheme = np.where(withdraws, withdrew, np.where(left & (leave < end), leave, nat))
-    dates = {
-        "start_date": start,
-        "scheme_end_date": end,
-        "leave_scheme_date": from_scheme,
-        "leave_nhs_date": np.where(left, leave, nat),
-        "last_seen_date": np.where(left, leave, lost),
-    }
-    return {name: days_.astype("datetime64[ns]") for name, days_ in dates.items()}
-
-
-def _draw_destinations(left: Bools, rng: np.random.Generator) -> Labels:
-    labels = np.array([*DESTINATIONS, None], dtype=object)
-    drawn = rng.choice(len(labels), len(left), p=[0.25, 0.32, 0.10, 0.13, 0.20])
-    drawn = np.where(left, drawn, len(labels) - 1)
-    return np.asarray(labels[drawn], dtype=object)
-
-
-def _ids(year: Ints) -> list[str]:
-    number = pd.Series(year).groupby(year).cumcount() + 1
-    return [f"S{y}-{i:04d}" for y, i in zip(year, number, strict=True)]
-
-
-# ----------------------------------------------------------------- input
-
-
-def _check_cohorts(cohorts: Sequence[int], scale: float) -> list[int]:
-    years = [int(each) for each in cohorts]
-    if not years or years != sorted(set(years)):
+def _check_cohorts(cohorts: Sequence[int]) -> list[int]:
+    years = list(cohorts)
+    if not years:
         raise InputError(
-            "cohorts must be different years in increasing order",
-            where="cohorts",
-            fix="for instance range(2011, 2023)",
+            "no cohort is given", where="cohorts", fix="for instance cohorts=range(2011, 2023)"
         )
-    if years[0] < min(FIRST_COHORT.values()) or years[-1] > 2100:
-        raise InputError("the scheme began in 1956, and 2100 is far", where="cohorts")
-    if not 0 < scale <= 1000:
-        raise InputError("scale must be above 0 and at most 1000", where="scale")
-    return years
+    for year in years:
+        whole = isinstance(year, int | np.integer) and not isinstance(year, bool)
+        if not whole or not _YEARS[0] <= year <= _YEARS[1]:
+            raise InputError(
+                f"a cohort is not a year from {_YEARS[0]} to {_YEARS[1]}",
+                where="cohorts",
+                fix="give the years of the September intakes: cohorts=[2019, 2020]",
+            )
+    if len(set(years)) < len(years):
+        raise InputError("a cohort is given twice", where="cohorts", fix="name each year once")
+    return sorted(int(year) for year in years)
 
 
-def _check_census(census_date: str | None, years: Sequence[int]) -> Any:
-    if census_date is None:
-        return np.datetime64(f"{years[-1] + 2}-09-01", "D")
-    try:
-        census = to_days([pd.Timestamp(census_date)])[0]
-    except ValueError:
+def _check_size(value: float, name: str, *, zero: bool) -> None:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not np.isfinite(value) or value < 0 or (value == 0 and not zero):
+        least = "at least 0" if zero else "more than 0"
+        raise InputError(f"{name} must be a number, {least}", where=f"simulate_trainees({name}=)")
+
+
+def _generator(seed: int | np.random.Generator) -> tuple[np.random.Generator, str]:
+    if isinstance(seed, np.random.Generator):
+        return seed, "synthetic scheme, drawn from a generator"
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise InputError(
-            "census_date is not a day", where="census_date", fix='for instance "2023-01-31"'
-        ) from None
-    first = np.datetime64(f"{years[-1]}-09-01", "D")
-    if np.isnat(census) or months_between([first], [census])[0] < 1:
+            "seed must be a whole number of at least 0, or a NumPy generator",
+            where="simulate_trainees(seed=)",
+        )
+    return np.random.default_rng(seed), f"synthetic scheme, seed {seed}"
+
+
+def _check_census(given: str | dt.date | np.datetime64 | None, last: int) -> np.datetime64:
+    if given is None:
+        return _first_day(last + 1)
+    value = pd.Timestamp(given) if isinstance(given, np.datetime64) else given
+    day = read_date(value, "census_date")
+    if isinstance(day, Problem):
+        raise InputError(day.reason, where="census_date", fix='write it as "2024-08-31"')
+    census = np.datetime64(day, "D")
+    if census <= _first_day(last):
         raise InputError(
-            "the census comes before the last cohort has been there for a month",
+            "the census is not after the start of the last cohort",
             where="census_date",
-            fix="give a later day, or leave out the last cohorts",
+            fix=f"give a day after {_first_day(last)}, or fewer cohorts",
         )
     return census
+
+
+def _first_day(year: int) -> np.datetime64:
+    return np.datetime64(f"{year}-{assumed.START_MONTH:02d}-01", "D")
+
+
+# ------------------------------------------------------------- people
+
+
+def _draw_roster(rng: np.random.Generator, years: Sequence[int], scale: float) -> _Roster:
+    cells = [
+        (year, name, size)
+        for year in years
+        for name, size in assumed.expected_sizes(year).items()
+    ]
+    sizes = np.maximum(rng.poisson([scale * size for _, _, size in cells]), 1)
+    year = np.repeat(np.array([each for each, _, _ in cells], dtype=np.int64), sizes)
+    names = np.array([name for _, name, _ in cells], dtype=object)
+    lengths = np.array([assumed.SCHEME_MONTHS[name] for name in names], dtype=np.int64)
+    first = np.array([_first_day(each) for each, _, _ in cells])
+    return _Roster(
+        year=year,
+        specialism=np.repeat(names, sizes),
+        scheme_months=np.repeat(lengths, sizes),
+        start=np.repeat(first, sizes),
+    )
+
+
+def _draw_attributes(rng: np.random.Generator, roster: _Roster) -> pd.DataFrame:
+    """Return (n, q) attributes as they are: those of the contract, without gaps."""
+    n = len(roster.year)
+    region = np.where(
+        np.isin(roster.specialism, assumed.TWO_REGION_SPECIALISMS),
+        _draw_labels(rng, {name: assumed.REGION[name] for name in assumed.TWO_REGIONS}, n),
+        _draw_labels(rng, assumed.REGION, n),
+    )
+    in_service = rng.random(n) < assumed.IN_SERVICE
+    prior_nhs = in_service | (rng.random(n) < assumed.PRIOR_NHS)
+    return pd.DataFrame(
+        {
+            "age_at_start": _draw_ages(rng, prior_nhs, in_service),
+            "gender": _draw_labels(rng, assumed.GENDER, n),
+            "ethnicity": np.where(
+                region == "London",
+                _draw_labels(rng, assumed.LONDON_ETHNICITY, n),
+                _draw_labels(rng, assumed.ETHNICITY, n),
+            ),
+            "disability": pd.array(rng.random(n) < assumed.DISABILITY, dtype="boolean"),
+            "degree_subject": np.where(
+                roster.specialism == "Health Analysis",
+                _draw_labels(rng, assumed.NUMERATE_SUBJECT, n),
+                _draw_labels(rng, assumed.DEGREE_SUBJECT, n),
+            ),
+            "degree_class": _draw_labels(rng, assumed.DEGREE_CLASS, n),
+            "entry_route": _draw_labels(rng, assumed.ENTRY_ROUTE, n),
+            "region": region,
+            "prior_nhs": pd.array(prior_nhs, dtype="boolean"),
+            "in_service": pd.array(in_service, dtype="boolean"),
+            "commute_minutes": np.round(np.clip(35 * np.exp(rng.normal(0, 0.5, n)), 5, 90)),
+            "joining_survey": np.clip(np.round(rng.normal(7, 2, n)), 0, 10),
+        }
+    )
+
+
+def _draw_labels(rng: np.random.Generator, shares: assumed.Shares, n: int) -> Labels:
+    weights = np.array(list(shares.values()))
+    return rng.choice(np.array(list(shares), dtype=object), n, p=weights / weights.sum())
+
+
+def _draw_ages(rng: np.random.Generator, prior_nhs: Bools, in_service: Bools) -> Floats:
+    n = len(prior_nhs)
+    ages = 21 + rng.gamma(1.2, 2.0, n)
+    ages += prior_nhs * rng.gamma(1.5, 2.0, n) + in_service * rng.gamma(1.5, 3.0, n)
+    return np.minimum(np.floor(ages), 60.0)
+
+
+# ------------------------------------------------------------- hazard
+
+
+def _design(attributes: pd.DataFrame) -> pd.DataFrame:
+    """Return the (n, p) columns that the coefficients multiply."""
+    columns = {}
+    for term in assumed.COEFFICIENTS:
+        if term in attributes:
+            columns[term] = attributes[term].to_numpy(float)
+        else:
+            name = next(each for each in attributes if term.startswith(f"{each}_"))
+            columns[term] = (attributes[name] == term.removeprefix(f"{name}_")).to_numpy(float)
+    return pd.DataFrame(columns)
+
+
+def _log_hazard(design: pd.DataFrame, roster: _Roster) -> Floats:
+    """Return (n,) effects of attributes and specialism."""
+    centre = np.array([assumed.CENTRE.get(term, 0.0) for term in design])
+    effects = (design.to_numpy() - centre) @ np.array(list(assumed.COEFFICIENTS.values()))
+    names, codes = np.unique(roster.specialism.astype(str), return_inverse=True)
+    return np.asarray(effects + np.array([assumed.SPECIALISM_EFFECTS[x] for x in names])[codes])
+
+
+def _cohort_effects(
+    rng: np.random.Generator, roster: _Roster, years: Sequence[int], sd: float
+) -> Floats:
+    effects = rng.normal(0, 1, len(years)) * sd
+    return np.asarray(effects[np.searchsorted(years, roster.year)])
+
+
+def _true_risk(roster: _Roster, log_hazard: Floats) -> pd.DataFrame:
+    hazard = np.empty((len(log_hazard), len(RISK_MONTHS)))
+    for length in np.unique(roster.scheme_months):
+        rows = roster.scheme_months == length
+        hazard[rows] = assumed.cumulative_baseline(length, max(RISK_MONTHS))[list(RISK_MONTHS)]
+    return pd.DataFrame(-np.expm1(-hazard * np.exp(log_hazard)[:, None]), columns=RISK_MONTHS)
+
+
+# -------------------------------------------------------------- dates
+
+
+def _draw_dates(
+    rng: np.random.Generator, roster: _Roster, log_hazard: Floats, census: np.datetime64
+) -> dict[str, Days]:
+    """Draw what happens to everyone, and keep what is seen of it by the census."""
+    n, start, end = len(log_hazard), roster.start, roster.scheme_months
+    # All draws come first and none looks at the census: a later one shows the same lives.
+    until_leaving = rng.exponential(size=n) / np.exp(log_hazard)
+    withdrawal = np.ceil(rng.exponential(1 / assumed.WITHDRAWAL_HAZARD, n))
+    loss = np.ceil(rng.exponential(1 / assumed.LOST_HAZARD, n))
+    months = int(months_between(start[:1], census)[0]) + 1
+    leaving = _first_reached(until_leaving, end, months)
+    left = _day(start, leaving, months)
+    seen = np.minimum(_day(start, loss, months), census)
+    seen = np.where(left <= seen, left, seen)
+    left_nhs = np.where(left <= seen, left, _NAT)
+    # The contract ends with the scheme: who leaves on that day has completed it.
+    withdrew = (withdrawal < np.minimum(leaving, end)) & (leaving != end)
+    withdrawn = np.where(withdrew, _day(start, withdrawal, months), _FAR)
+    withdrawn = np.minimum(withdrawn, np.where(leaving < end, left, _FAR))
+    return {
+        "scheme_end_date": add_months(start, end),
+        "leave_scheme_date": np.where(withdrawn <= seen, withdrawn, _NAT),
+        "leave_nhs_date": left_nhs,
+        "last_seen_date": seen,
+    }
+
+
+_FAR = np.datetime64("9999-12-31", "D")
+
+
+def _first_reached(target: Floats, scheme_months: Ints, months: int) -> Floats:
+    """Return (n,) the first month whose cumulative hazard reaches the target; inf past `months`."""
+    month = np.empty(len(target))
+    for length in np.unique(scheme_months):
+        rows = scheme_months == length
+        baseline = assumed.cumulative_baseline(length, months)
+        month[rows] = np.searchsorted(baseline, target[rows])
+    return np.where(month > months, np.inf, month)
+
+
+def _day(start: Days, month: Floats, months: int) -> Days:
+    """Return (n,) the days `month` months after the start; a far one past `months`."""
+    within = month <= months
+    return np.where(within, add_months(start, np.where(within, month, 0).astype(np.int64)), _FAR)
+
+
+# -------------------------------------------------------------- frame
+
+
+def _trainees(
+    rng: np.random.Generator, roster: _Roster, attributes: pd.DataFrame, dates: dict[str, Days]
+) -> pd.DataFrame:
+    """Return the (n, c) frame of the contract, with what nobody recorded left out."""
+    n = len(roster.year)
+    number = pd.Series(roster.year).groupby(roster.year).cumcount() + 1
+    pairs = zip(roster.year, number, strict=True)
+    unknown = np.isnat(dates["leave_nhs_date"]) | (rng.random(n) < assumed.UNKNOWN_DESTINATION)
+    destination = _draw_labels(rng, assumed.DESTINATION, n)
+    answered = rng.random(n) >= assumed.NO_SURVEY_ANSWER
+    days = {name: day.astype("datetime64[ns]") for name, day in dates.items()}
+    values = {
+        "trainee_id": [f"S{year}-{each:04d}" for year, each in pairs],
+        "specialism": roster.specialism,
+        "cohort": [f"{year}-{assumed.START_MONTH:02d}" for year in roster.year],
+        "start_date": roster.start.astype("datetime64[ns]"),
+        "destination": np.where(unknown, None, destination),
+        **days,
+        **attributes,
+        "joining_survey": attributes["joining_survey"].where(answered),
+    }
+    return pd.DataFrame({spec.name: values[spec.name] for spec in TRAINEES if spec.name in values})

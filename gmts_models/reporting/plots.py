@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 
 from gmts_models.disclosure import SUPPRESSED, show_count
 from gmts_models.errors import InputError
+from gmts_models.outcome import Floats
 from gmts_models.reporting.run_folder import ALL
 from gmts_models.reporting.scales import (
     ACCENT,
@@ -154,27 +155,26 @@ def _panel(
         share = f"{100 * level:.0f}\u202f%"
         ax.text(left, level + 0.015 * tall, share, fontsize=labels, color=MUTED, va="bottom")
     if group != ALL and (curves["group"] == ALL).any():
-        months, kept = _steps(curves[curves["group"] == ALL], "retention")
-        ax.plot(months, kept, drawstyle="steps-post", color=GREY, linewidth=1.3)
+        everybody = _steps(curves[curves["group"] == ALL])
+        ax.plot(*everybody, drawstyle="steps-post", color=GREY, linewidth=1.3)
     _curve(ax, curves[curves["group"] == group], colour)
 
 
 def _curve(ax: Axes, curve: pd.DataFrame, colour: str) -> None:
-    months, kept = _steps(curve, "retention")
-    _, lower = _steps(curve, "lower")
-    _, upper = _steps(curve, "upper")
+    ordered = curve.sort_values("months")
+    months, lower, upper = (ordered[c].to_numpy(float) for c in ("months", "lower", "upper"))
     band: dict[str, Any] = {"step": "post", "alpha": 0.17, "linewidth": 0, "zorder": 1.5}
     ax.fill_between(months, lower, upper, color=colour, **band)
-    ax.plot(months, kept, drawstyle="steps-post", color=colour, linewidth=2, zorder=3)
+    ax.plot(*_steps(curve), drawstyle="steps-post", color=colour, linewidth=2, zorder=3)
 
 
-def _steps(curve: pd.DataFrame, column: str) -> tuple[np.ndarray, np.ndarray]:
+def _steps(curve: pd.DataFrame) -> tuple[Floats, Floats]:
     ordered = curve.sort_values("months")
-    months, values = ordered["months"].to_numpy(float), ordered[column].to_numpy(float)
-    if column == "retention" and len(months) and months[0] == 0 and values[0] < 1:
+    months, kept = ordered["months"].to_numpy(float), ordered["retention"].to_numpy(float)
+    if len(months) and months[0] == 0 and kept[0] < 1:
         # Some left on the first day: the curve drops there, from everybody.
-        months, values = np.append(0.0, months), np.append(1.0, values)
-    return months, values
+        months, kept = np.append(0.0, months), np.append(1.0, kept)
+    return months, kept
 
 
 def _below(ax: Axes, curve: pd.DataFrame, ticks: Sequence[int]) -> None:

@@ -48,7 +48,7 @@ def group_colours(groups: Sequence[str]) -> dict[str, str]:
 
 def month_ticks(curves: pd.DataFrame) -> list[int]:
     """Return the months to label: every 12, or wider where follow-up is long."""
-    last = float(curves["months"].max()) if len(curves) else 12.0
+    last = float(curves["months"].max()) if len(curves) else 24.0
     steps = _STEPS if last >= 18 else _SHORT_STEPS
     step = next((step for step in steps if last <= step * (_MOST_STEPS + 0.5)), steps[-1])
     return [step * k for k in range(max(1, math.ceil(last / step - 0.5)) + 1)]

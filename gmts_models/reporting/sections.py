@@ -21,6 +21,7 @@ from gmts_models.reporting.scales import (
 from gmts_models.reporting.svg import inline_svg, interval_mark
 
 _MOST_COLUMNS = 8
+_NEARLY_ALL = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,7 @@ def _headline_horizon(table: pd.DataFrame, groups: list[str]) -> float:
     if not len(known):
         return math.nan
     reached = known.groupby("horizon_months")["group"].nunique()
-    return float(reached[reached == reached.max()].index.max())
+    return float(reached[reached >= _NEARLY_ALL * reached.max()].index.max())
 
 
 def _cell(at: pd.DataFrame, group: str, column: str) -> float:

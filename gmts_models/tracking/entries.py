@@ -18,7 +18,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -103,7 +103,8 @@ def execution_entry(folder: RunFolder) -> Entry:
 def model_entry(folder: RunFolder, model: ModelRecord) -> Entry:
     """Return a child: one model of the execution."""
     record = folder.record
-    start = _milliseconds(record.created)
+    # Lists show the latest first; one millisecond apart, models keep their order.
+    start = _milliseconds(record.created) + len(record.models) - record.models.index(model)
     scores = [row for row in folder.tables["scores"] if row.get("model") == model.name]
     ranks = [row for row in folder.tables.get("leaderboard", []) if row["model"] == model.name]
     verdict = {"gmts.verdict": ranks[0]["verdict"]} if ranks and ranks[0].get("verdict") else {}
@@ -192,8 +193,12 @@ def _key(score: str, months: float, slug: str | None) -> str:
 
 
 def _points(points: Iterable[Point]) -> tuple[Point, ...]:
-    """Drop what is suppressed or could not be estimated."""
-    return tuple(point for point in points if math.isfinite(point.value))
+    """Drop what is suppressed or could not be estimated; round to what a list can show."""
+    return tuple(
+        replace(point, value=float(f"{point.value:.6g}"))
+        for point in points
+        if math.isfinite(point.value)
+    )
 
 
 def _retention_points(rows: list[Row], slugs: dict[str, str]) -> tuple[Point, ...]:

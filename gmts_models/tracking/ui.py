@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 from gmts_models.errors import InputError, PublishError
@@ -28,6 +29,7 @@ DEFAULT_PORT = 5000
 _PORTS_TRIED = 20
 _SECONDS_TO_START = 90
 _SECONDS_TO_STOP = 10
+_MOST_EXPERIMENTS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,82 +40,39 @@ class Page:
     url: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Experiment:
+    id: str
+    name: str
+    created: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UiServer:
-    """A running server; a context manager that ends it, with its children.
+    """A running server.
 
     Attributes
     ----------
     url : its address.
     pages : of the experiments, the last changed first.
+    process : which ends when the server does.
+    log : what it says.
     """
 
-    def __init__(self, store: Store, port: int = DEFAULT_PORT) -> None:
-        self.pages: tuple[Page, ...] = ()
-        self.url = f"http://{HOST}:{_free_port(port)}"
-        self._experiments = _experiments(store.tracking_uri)
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop
-        self._process = subprocess.Popen(
-            _command(self.url),
-            cwd=store.root,
-            env=_environment(store),
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            # Ctrl-C is for us: we end the server in order, with what it started.
-            start_new_session=os.name != "nt",
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-        )
-
-    def __enter__(self) -> UiServer:
-        try:
-            self._wait_until_up()
-        except BaseException:
-            self.stop()
-            raise
-        self.pages = _pages(self.url, self._experiments)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+    url: str
+    pages: tuple[Page, ...]
+    process: subprocess.Popen[bytes]
+    log: IO[bytes]
 
     def wait(self) -> None:
-        """Return when the server ends by itself."""
-        self._process.wait()
+        """Wait until interrupted.
 
-    def stop(self) -> None:
-        """End the server and its children."""
-        if self._process.poll() is None:
-            _end(self._process, force=False)
-            try:
-                self._process.wait(_SECONDS_TO_STOP)
-            except subprocess.TimeoutExpired:
-                _end(self._process, force=True)
-                self._process.wait()
-        self._log.close()
-
-    def _wait_until_up(self) -> None:
-        last = time.monotonic() + _SECONDS_TO_START
-        while time.monotonic() < last:
-            if self._process.poll() is not None:
-                break
-            if _answers(f"{self.url}/health"):
-                return
-            time.sleep(0.2)
-        raise PublishError(
-            "MLflow's server did not start",
-            where=self.url,
-            fix=f"its last words: {self._last_words()}",
-        )
-
-    def _last_words(self) -> str:
-        self._log.seek(0)
-        lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
-        return hide_password(" / ".join(lines[-3:]) or "none")
+        Raises
+        ------
+        PublishError : the server ended by itself.
+        """
+        self.process.wait()
+        raise _ended("MLflow's server ended", self.url, self.log)
 
 
 def open_ui(
@@ -137,13 +96,13 @@ def open_ui(
 
     Raises
     ------
-    InputError : nothing was published yet, the address is not one to show, or all ports tried
-        are taken.
-    PublishError : the server did not start.
+    InputError : nothing was published yet, or all ports tried are taken.
+    PublishError : the store cannot be read, or the server did not start or ended by itself.
     """
     found = find_store(store)
     if found.tracking_uri.startswith(("http://", "https://")):
-        say(f"Runs are on {hide_password(found.tracking_uri)}/?workflowType=machine_learning")
+        address = hide_password(found.tracking_uri).rstrip("/")
+        say(f"Runs are on {address}/#/?workflowType=machine_learning")
         return
     if found.is_default_backend and not found.database.exists():
         raise InputError(
@@ -153,7 +112,7 @@ def open_ui(
         )
     say("Starting MLflow's pages: 5 to 20 seconds ...")
     try:
-        with UiServer(found, port) as server:
+        with _ends_as_ctrl_c(), serve(found, port) as server:
             for page in server.pages:
                 say(f"{page.name}: {page.url}")
             say("Ctrl-C ends it.")
@@ -164,16 +123,109 @@ def open_ui(
         say("Ended.")
 
 
-def _experiments(uri: str) -> list[tuple[str, str]]:
-    """Return name and id of each experiment with anything in it, the last changed first."""
+@contextmanager
+def serve(store: Store, port: int = DEFAULT_PORT) -> Iterator[UiServer]:
+    """Run the server, and end it, with what it started, on leaving.
+
+    Raises
+    ------
+    InputError, PublishError : as `open_ui`.
+    """
+    experiments = _experiments(store.tracking_uri)
+    url = f"http://{HOST}:{_free_port(port)}"
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            _command(url),
+            cwd=store.root,
+            env=_environment(store),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C is for us: we end the server in order, with what it started.
+            start_new_session=os.name != "nt",
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+        try:
+            _wait_until_up(process, url, log, experiments)
+            yield UiServer(url=url, pages=_pages(url, experiments), process=process, log=log)
+        finally:
+            _stop(process)
+
+
+def _wait_until_up(
+    process: subprocess.Popen[bytes], url: str, log: IO[bytes], experiments: list[_Experiment]
+) -> None:
+    last = time.monotonic() + _SECONDS_TO_START
+    while time.monotonic() < last and process.poll() is None:
+        there = _ask_experiments(url)
+        if there is None:
+            time.sleep(0.2)
+            continue
+        # Ours takes seconds to bind the port: another may have taken it meanwhile.
+        if there.isdisjoint((experiment.id, experiment.created) for experiment in experiments):
+            raise PublishError(
+                "another MLflow server took the port meanwhile", where=url, fix="try again"
+            )
+        return
+    raise _ended("MLflow's server did not start", url, log)
+
+
+def _ended(what: str, url: str, log: IO[bytes]) -> PublishError:
+    log.seek(0)
+    lines = log.read().decode("utf-8", "replace").strip().splitlines()
+    words = hide_password(" / ".join(lines[-3:]) or "none")
+    return PublishError(what, where=url, fix=f"its last words: {words}")
+
+
+@contextmanager
+def _ends_as_ctrl_c() -> Iterator[None]:
+    """Take being terminated, or the terminal's closing, as Ctrl-C: the server must not stay."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _experiments(uri: str) -> list[_Experiment]:
+    """Return the experiments, the last changed first."""
     with tracker(uri, fix="mend the store, then: gmts-models ui") as client:
-        found = client.search_experiments(max_results=100)
+        found = client.search_experiments(max_results=_MOST_EXPERIMENTS)
         ordered = sorted(found, key=lambda e: e.last_update_time or 0, reverse=True)
-        return [(e.name, e.experiment_id) for e in ordered if e.name != "Default"]
+        return [
+            _Experiment(id=str(e.experiment_id), name=e.name, created=int(e.creation_time or 0))
+            for e in ordered
+        ]
 
 
-def _pages(url: str, experiments: list[tuple[str, str]]) -> tuple[Page, ...]:
-    pages = [Page(name=name, url=f"{url}/{view_address(id_)}") for name, id_ in experiments]
+def _ask_experiments(url: str) -> set[tuple[str, int]] | None:
+    """Return id and time of creation of each experiment that a server knows; None: no answer."""
+    request = urllib.request.Request(
+        f"{url}/api/2.0/mlflow/experiments/search",
+        data=json.dumps({"max_results": _MOST_EXPERIMENTS}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    # Past any proxy: the server is on this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=10) as answer:
+            found = json.load(answer).get("experiments", [])
+    except (OSError, ValueError, AttributeError):
+        return None
+    return {(str(e["experiment_id"]), int(e.get("creation_time", 0))) for e in found}
+
+
+def _pages(url: str, experiments: list[_Experiment]) -> tuple[Page, ...]:
+    pages = [
+        Page(name=experiment.name, url=f"{url}/{view_address(experiment.id)}")
+        for experiment in experiments
+        if experiment.name != "Default"  # MLflow's own, empty
+    ]
     return tuple(pages) or (Page(name="MLflow", url=f"{url}/#/?workflowType=machine_learning"),)
 
 
@@ -223,24 +275,20 @@ def _free_port(first: int) -> int:
     )
 
 
-def _answers(url: str) -> bool:
-    # Past any proxy: the server is on this machine.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def _end(process: subprocess.Popen[bytes], *, force: bool) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     if sys.platform == "win32":
         # terminate() would leave the server's child behind.
         subprocess.run(
             ["taskkill", "/PID", str(process.pid), "/T", "/F"], capture_output=True, check=False
         )
-    else:
+        process.wait()
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
         try:
-            os.killpg(process.pid, signal.SIGKILL if force else signal.SIGTERM)
+            os.killpg(process.pid, number)
+            process.wait(_SECONDS_TO_STOP)
         except ProcessLookupError:
-            process.wait()
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    process.wait()

@@ -15,10 +15,35 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _TAG = "mlflow.sharedViewState."
-# The packed state, by the name that is in the address.
+# By these names the views are in addresses.
 LEADERBOARD = "gmts-models"
 RETENTION = "gmts-retention"
 _HORIZONS_SHOWN = 5
+# Older pages take a view as the whole of their settings, and break where one is missing.
+_DEFAULTS: dict[str, Any] = {
+    "runsExpanded": {},
+    "runsPinned": [],
+    "runsHidden": [],
+    "runsVisibilityMap": {},
+    "runsHiddenMode": "FIRST_10_RUNS",
+    "viewMaximized": False,
+    "runListHidden": False,
+    "isAccordionReordered": False,
+    "useGroupedValuesInCharts": True,
+    "hideEmptyCharts": True,
+    "groupBy": None,
+    "groupsExpanded": {},
+    "autoRefreshEnabled": True,
+    "globalLineChartConfig": {
+        "xAxisKey": "step",
+        "lineSmoothness": 0,
+        "selectedXAxisMetricKey": "",
+    },
+    "startTime": "ALL",
+    "lifecycleFilter": "Active",
+    "modelVersionFilter": "All Runs",
+    "datasetsFilter": [],
+}
 
 
 def view_tags(horizons: Sequence[float], milliseconds: int) -> dict[str, str]:
@@ -76,7 +101,7 @@ def _column(kind: str, name: str) -> str:
 
 
 def _pack(name: str, state: Mapping[str, Any], milliseconds: int) -> str:
-    state = {**state, "columnOrder": state["selectedColumns"]}
+    state = {**_DEFAULTS, **state, "columnOrder": state["selectedColumns"]}
     packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
     wrapper = {
         "name": name,

@@ -25,21 +25,20 @@ SCORES = {"brier": 0.14, "ipa": 0.04, "auc": 0.63, "observed_expected": 1.02}
 MakeRun = Callable[..., Path]
 
 
-@pytest.fixture
-def make_run(tmp_path: Path) -> MakeRun:
-    """Give the function that writes a run folder; `facts` go over those of run.json."""
+@pytest.fixture(scope="session")
+def make_run(tmp_path_factory: pytest.TempPathFactory) -> MakeRun:
+    """Give the function that writes a new run folder; `facts` go over those of run.json."""
 
     def make(
         groups: Sequence[str] = SPECIALISMS,
         sizes: Sequence[int] = SIZES,
         *,
-        name: str = "run",
         models: Sequence[str] = MODELS,
         seed: int = 7,
         **facts: Any,
     ) -> Path:
-        folder = tmp_path / name
-        (folder / "tables").mkdir(parents=True)
+        folder = tmp_path_factory.mktemp("run")
+        (folder / "tables").mkdir()
         for table, frame in _tables(groups, sizes, models, np.random.default_rng(seed)).items():
             frame.to_csv(folder / "tables" / f"{table}.csv", index=False)
         run = _facts(sum(sizes), models) | facts

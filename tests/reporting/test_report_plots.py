@@ -61,10 +61,10 @@ TWO = _curves({"All": [1, 0.9, 0.85], "Finance": [1, 0.95, 0.9], "Human Resource
 
 def test_months_are_labelled_every_twelve() -> None:
     assert month_ticks(_curves({"A": [1] * 6})) == [0, 12, 24, 36, 48, 60]
-    assert month_ticks(_curves({"A": [1] * 12})) == [0, 24, 48, 72, 96, 120, 144]
+    assert month_ticks(_curves({"A": [1] * 12})) == [0, 24, 48, 72, 96, 120]
     short = TWO.assign(months=TWO["months"] / 4)
     assert month_ticks(short) == [0, 1, 2, 3, 4, 5, 6]
-    assert month_ticks(_curves({})) == [0, 12]
+    assert month_ticks(_curves({})) == [0, 12, 24]
 
 
 @pytest.mark.parametrize("last", [0.5, 3, 13, 17, 18, 59, 60, 66, 67, 138, 700])
