@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -27,6 +26,7 @@ from gmts_models.stats.baseline_hazard import (
     baseline_hazard,
     cumulative_hazard_at,
 )
+from gmts_models.stats.cox import fit_cox
 from gmts_models.stats.times import merge_near_ties
 
 SEPARATED = 10.0
@@ -80,7 +80,7 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
         self.design_, matrix = fit_design(self.encoder, self._covariates(frame))
         stratum = self._stratum(frame)
-        scaled, covariance = _fit_lifelines(matrix, self.design_.names, stratum, y, self.alpha)
+        scaled, covariance = _fit(matrix, self.design_.names, stratum, y, self.alpha)
         self.terms_ = self.design_.names
         self.coef_ = scaled / self.design_.spread
         self.covariance_ = covariance / np.outer(self.design_.spread, self.design_.spread)
@@ -151,40 +151,27 @@ def wald_table(
     )
 
 
-def _fit_lifelines(
+def _fit(
     matrix: Floats, names: tuple[str, ...], stratum: pd.Series, y: Outcome, alpha: float
 ) -> tuple[Floats, Floats]:
     """Return (p,) coefficients and (p, p) covariance of the standardised columns."""
-    from lifelines import CoxPHFitter
-    from lifelines.exceptions import ConvergenceError, ConvergenceWarning
-
-    columns = [f"x{i}" for i in range(matrix.shape[1])]
-    frame = pd.DataFrame(matrix, columns=columns)
-    frame["exit"], frame["left"] = merge_near_ties(y.exit), y.left
-    options: dict[str, Any] = {}
-    if y.delayed:  # an entry of 0 is no delayed entry: at risk from before the first moment
-        frame["entry"] = np.where(y.entry > 0, y.entry, -1.0)
-        options["entry_col"] = "entry"
-    if len(stratum.unique()) > 1:
-        frame["stratum"] = stratum.to_numpy()
-        options["strata"] = ["stratum"]
-    fitter = CoxPHFitter(penalizer=alpha / len(y))
+    n, codes = len(y), np.asarray(pd.factorize(stratum)[0], dtype=np.int64)
+    merged = merge_near_ties(np.concatenate([y.exit, y.entry]))
     trouble = _trouble(alpha)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # lifelines' own advice; what matters is checked below
-        warnings.filterwarnings(
-            "error", category=ConvergenceWarning, message=".*failed to converge"
+    if alpha == 0 and (collinear := _collinear(matrix, names)):
+        raise FitError(
+            "columns are sums of others, so their effects cannot be told apart",
+            where=", ".join(collinear),
+            fix=trouble,
         )
-        try:
-            fitter.fit(frame, "exit", "left", fit_options={"precision": 1e-14}, **options)
-        except (ConvergenceError, ConvergenceWarning, np.linalg.LinAlgError, ValueError):
-            raise FitError(
-                "the Cox fit does not converge", where=_suspects(matrix, names, y), fix=trouble
-            ) from None
-    coefficients = fitter.params_[columns].to_numpy(float)
-    covariance = fitter.variance_matrix_.loc[columns, columns].to_numpy(float)
-    error = np.sqrt(np.clip(np.diag(covariance), 0, None))
-    far = (np.abs(coefficients) > SEPARATED) | ~(error < SEPARATED) | (error == 0)
+    try:
+        found = fit_cox(matrix, merged[:n], y.left, merged[n:], codes, alpha=alpha)
+    except np.linalg.LinAlgError:
+        found = None
+    if found is None or not np.isfinite(found.covariance).all():
+        raise FitError("the Cox fit has no maximum", where="X", fix=trouble)
+    error = np.sqrt(np.clip(np.diag(found.covariance), 0, None))
+    far = (np.abs(found.coefficients) > SEPARATED) | ~(error < SEPARATED) | (error == 0)
     if far.any():
         named = [name for name, is_far in zip(names, far, strict=True) if is_far]
         raise FitError(
@@ -193,20 +180,21 @@ def _fit_lifelines(
             where=", ".join(named),
             fix=trouble,
         )
-    return coefficients, covariance
+    if not found.converged:
+        raise FitError("the Cox fit does not converge", where="X", fix=trouble)
+    return found.coefficients, found.covariance
+
+
+def _collinear(matrix: Floats, names: tuple[str, ...]) -> list[str]:
+    """Name the columns that are sums of earlier ones."""
+    _, r = np.linalg.qr(matrix)
+    size = np.abs(np.diag(r))
+    extra = np.ones(max(0, len(names) - len(size)), dtype=bool)  # more columns than rows
+    lost = np.r_[size < 1e-8 * np.sqrt(len(matrix)), extra]
+    return [name for name, is_lost in zip(names, lost, strict=True) if is_lost]
 
 
 def _trouble(alpha: float) -> str:
     return "drop or merge the column, or add a penalty: " + (
         "CoxPH(alpha=1)" if alpha == 0 else f"more than alpha={alpha:g}"
     )
-
-
-def _suspects(matrix: Floats, names: tuple[str, ...], y: Outcome) -> str:
-    """Name the columns that are constant among leavers, or collinear with the others."""
-    among = matrix[y.left].std(axis=0) < 1e-8
-    _, r = np.linalg.qr(matrix)
-    collinear = np.abs(np.diag(r)) < 1e-8 * np.sqrt(len(matrix))
-    collinear = np.r_[collinear, np.zeros(len(names) - len(collinear), dtype=bool)]
-    named = [name for name, bad in zip(names, among | collinear, strict=True) if bad]
-    return ", ".join(named) or "X"
