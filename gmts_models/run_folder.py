@@ -67,7 +67,7 @@ def write_run_folder(runs: Path, content: RunContent) -> Path:
         (building / "tables").mkdir(parents=True)
         (building / "private").mkdir()
         for file, table in shareable_tables(content).items():
-            table.to_csv(building / "tables" / f"{file}.csv", index=False, lineterminator="\n")
+            _whole_counts(table).to_csv(building / "tables" / f"{file}.csv", index=False, lineterminator="\n")
         content.evaluation.losses.to_parquet(
             building / "private" / "predictions.parquet", index=False
         )
@@ -112,6 +112,12 @@ def shareable_tables(content: RunContent) -> dict[str, pd.DataFrame]:
     }
     tables |= {f"coefficients_{name}": table for name, table in content.coefficients.items()}
     return tables
+
+
+def _whole_counts(table: pd.DataFrame) -> pd.DataFrame:
+    """Write counts as 12, not 12.0; suppressed ones stay empty."""
+    counts = [name for name in ("n", "at_risk", "count", "rows") if name in table]
+    return table.astype(dict.fromkeys(counts, "Int64"))
 
 
 def _scores(scores: pd.DataFrame, threshold: int) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from gmts_models.provenance import fingerprint
 SMALL = {
     "name": "small scheme",
     "question": "Who stays?",
-    "data": {"source": "synthetic", "first_cohort": 2014, "last_cohort": 2017},
+    "data": {"source": "synthetic", "first_cohort": 2011, "last_cohort": 2014},
     "horizons": [12, 24],
     "models": [
         {"kind": "kaplan_meier"},

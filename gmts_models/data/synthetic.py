@@ -10,11 +10,10 @@ cohort estimates the coefficients. The numbers are in ``synthetic_assumptions.py
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from gmts_models.data import synthetic_assumptions as assumed
@@ -23,15 +22,15 @@ from gmts_models.data.dates import read_date
 from gmts_models.data.months import Days, add_months, months_between
 from gmts_models.data.people import People, Truth
 from gmts_models.data.rejections import Problem
+from gmts_models.data.synthetic_attributes import Labels, draw_attributes, draw_labels
 from gmts_models.errors import InputError
-from gmts_models.outcome import Bools, Floats, Ints
+from gmts_models.outcome import Floats, Ints
 
 RISK_MONTHS = (6, 12, 18, 24, 30, 36, 48, 60, 84, 120)
 """Months from the start for which the true risk is given."""
 
-Labels = npt.NDArray[np.object_]
-
 _NAT = np.datetime64("NaT", "D")
+_FAR = np.datetime64("9999-12-31", "D")
 _YEARS = (1956, 2100)  # from the scheme's first intake
 
 
@@ -57,7 +56,8 @@ def simulate_trainees(
 
     Parameters
     ----------
-    seed : same seed, same people. With a later census the same people are followed for longer.
+    seed : same seed, same people (of one NumPy version). With a later census the same people are
+        followed for longer.
     cohorts : years of the September intakes, from 1956 to 2100, in any order.
     census_date : the day up to which follow-up is known, after the start of the last cohort.
         Default: the day on which the last cohort has been there for a year.
@@ -80,7 +80,7 @@ def simulate_trainees(
     --------
     >>> people = simulate_trainees(7, cohorts=[2019, 2020])
     >>> people
-    People(n=436, columns=20, census 2021-09-01, synthetic)
+    People(n=430, columns=21, census 2021-09-01, synthetic)
     >>> people.truth.coefficients["prior_nhs"]
     -0.35
     """
@@ -90,7 +90,7 @@ def simulate_trainees(
     rng, source = _generator(seed)
     census = _check_census(census_date, years[-1])
     roster = _draw_roster(rng, years, scale)
-    attributes = _draw_attributes(rng, roster)
+    attributes = draw_attributes(rng, roster.specialism)
     design = _design(attributes)
     log_hazard = _log_hazard(design, roster) + _cohort_effects(rng, roster, years, cohort_sd)
     dates = _draw_dates(rng, roster, log_hazard, census)
@@ -111,26 +111,32 @@ def simulate_trainees(
 
 
 def _check_cohorts(cohorts: Sequence[int]) -> list[int]:
-    years = list(cohorts)
+    years: list[object] = list(cohorts) if isinstance(cohorts, Iterable) else [None]
     if not years:
         raise InputError(
             "no cohort is given", where="cohorts", fix="for instance cohorts=range(2011, 2023)"
         )
-    for year in years:
-        whole = isinstance(year, int | np.integer) and not isinstance(year, bool)
-        if not whole or not _YEARS[0] <= year <= _YEARS[1]:
-            raise InputError(
-                f"a cohort is not a year from {_YEARS[0]} to {_YEARS[1]}",
-                where="cohorts",
-                fix="give the years of the September intakes: cohorts=[2019, 2020]",
-            )
-    if len(set(years)) < len(years):
+    known = [
+        int(year)
+        for year in years
+        if isinstance(year, int | np.integer) and not isinstance(year, bool)
+        if _YEARS[0] <= year <= _YEARS[1]
+    ]
+    if len(known) < len(years):
+        raise InputError(
+            f"a cohort is not a year from {_YEARS[0]} to {_YEARS[1]}",
+            where="cohorts",
+            fix="give the years of the September intakes: cohorts=[2019, 2020]",
+        )
+    if len(set(known)) < len(known):
         raise InputError("a cohort is given twice", where="cohorts", fix="name each year once")
-    return sorted(int(year) for year in years)
+    return sorted(known)
 
 
 def _check_size(value: float, name: str, *, zero: bool) -> None:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(
+        value, bool
+    )
     if not number or not np.isfinite(value) or value < 0 or (value == 0 and not zero):
         least = "at least 0" if zero else "more than 0"
         raise InputError(f"{name} must be a number, {least}", where=f"simulate_trainees({name}=)")
@@ -151,9 +157,11 @@ def _check_census(given: str | dt.date | np.datetime64 | None, last: int) -> np.
     if given is None:
         return _first_day(last + 1)
     value = pd.Timestamp(given) if isinstance(given, np.datetime64) else given
-    day = read_date(value, "census_date")
-    if isinstance(day, Problem):
-        raise InputError(day.reason, where="census_date", fix='write it as "2024-08-31"')
+    day = None if pd.isna(value) else read_date(value, "census_date")
+    if day is None or isinstance(day, Problem):
+        raise InputError(
+            "census_date is not a day", where="census_date", fix='write it as "2024-08-31"'
+        )
     census = np.datetime64(day, "D")
     if census <= _first_day(last):
         raise InputError(
@@ -173,9 +181,7 @@ def _first_day(year: int) -> np.datetime64:
 
 def _draw_roster(rng: np.random.Generator, years: Sequence[int], scale: float) -> _Roster:
     cells = [
-        (year, name, size)
-        for year in years
-        for name, size in assumed.expected_sizes(year).items()
+        (year, name, size) for year in years for name, size in assumed.expected_sizes(year).items()
     ]
     sizes = np.maximum(rng.poisson([scale * size for _, _, size in cells]), 1)
     year = np.repeat(np.array([each for each, _, _ in cells], dtype=np.int64), sizes)
@@ -188,54 +194,6 @@ def _draw_roster(rng: np.random.Generator, years: Sequence[int], scale: float) -
         scheme_months=np.repeat(lengths, sizes),
         start=np.repeat(first, sizes),
     )
-
-
-def _draw_attributes(rng: np.random.Generator, roster: _Roster) -> pd.DataFrame:
-    """Return (n, q) attributes as they are: those of the contract, without gaps."""
-    n = len(roster.year)
-    region = np.where(
-        np.isin(roster.specialism, assumed.TWO_REGION_SPECIALISMS),
-        _draw_labels(rng, {name: assumed.REGION[name] for name in assumed.TWO_REGIONS}, n),
-        _draw_labels(rng, assumed.REGION, n),
-    )
-    in_service = rng.random(n) < assumed.IN_SERVICE
-    prior_nhs = in_service | (rng.random(n) < assumed.PRIOR_NHS)
-    return pd.DataFrame(
-        {
-            "age_at_start": _draw_ages(rng, prior_nhs, in_service),
-            "gender": _draw_labels(rng, assumed.GENDER, n),
-            "ethnicity": np.where(
-                region == "London",
-                _draw_labels(rng, assumed.LONDON_ETHNICITY, n),
-                _draw_labels(rng, assumed.ETHNICITY, n),
-            ),
-            "disability": pd.array(rng.random(n) < assumed.DISABILITY, dtype="boolean"),
-            "degree_subject": np.where(
-                roster.specialism == "Health Analysis",
-                _draw_labels(rng, assumed.NUMERATE_SUBJECT, n),
-                _draw_labels(rng, assumed.DEGREE_SUBJECT, n),
-            ),
-            "degree_class": _draw_labels(rng, assumed.DEGREE_CLASS, n),
-            "entry_route": _draw_labels(rng, assumed.ENTRY_ROUTE, n),
-            "region": region,
-            "prior_nhs": pd.array(prior_nhs, dtype="boolean"),
-            "in_service": pd.array(in_service, dtype="boolean"),
-            "commute_minutes": np.round(np.clip(35 * np.exp(rng.normal(0, 0.5, n)), 5, 90)),
-            "joining_survey": np.clip(np.round(rng.normal(7, 2, n)), 0, 10),
-        }
-    )
-
-
-def _draw_labels(rng: np.random.Generator, shares: assumed.Shares, n: int) -> Labels:
-    weights = np.array(list(shares.values()))
-    return rng.choice(np.array(list(shares), dtype=object), n, p=weights / weights.sum())
-
-
-def _draw_ages(rng: np.random.Generator, prior_nhs: Bools, in_service: Bools) -> Floats:
-    n = len(prior_nhs)
-    ages = 21 + rng.gamma(1.2, 2.0, n)
-    ages += prior_nhs * rng.gamma(1.5, 2.0, n) + in_service * rng.gamma(1.5, 3.0, n)
-    return np.minimum(np.floor(ages), 60.0)
 
 
 # ------------------------------------------------------------- hazard
@@ -255,7 +213,7 @@ def _design(attributes: pd.DataFrame) -> pd.DataFrame:
 
 def _log_hazard(design: pd.DataFrame, roster: _Roster) -> Floats:
     """Return (n,) effects of attributes and specialism."""
-    centre = np.array([assumed.CENTRE.get(term, 0.0) for term in design])
+    centre = np.array([assumed.CENTRE.get(term, 0.0) for term in assumed.COEFFICIENTS])
     effects = (design.to_numpy() - centre) @ np.array(list(assumed.COEFFICIENTS.values()))
     names, codes = np.unique(roster.specialism.astype(str), return_inverse=True)
     return np.asarray(effects + np.array([assumed.SPECIALISM_EFFECTS[x] for x in names])[codes])
@@ -288,7 +246,7 @@ def _draw_dates(
     until_leaving = rng.exponential(size=n) / np.exp(log_hazard)
     withdrawal = np.ceil(rng.exponential(1 / assumed.WITHDRAWAL_HAZARD, n))
     loss = np.ceil(rng.exponential(1 / assumed.LOST_HAZARD, n))
-    months = int(months_between(start[:1], census)[0]) + 1
+    months = max(int(months_between(start[:1], census)[0]), int(end.max())) + 1
     leaving = _first_reached(until_leaving, end, months)
     left = _day(start, leaving, months)
     seen = np.minimum(_day(start, loss, months), census)
@@ -304,9 +262,6 @@ def _draw_dates(
         "leave_nhs_date": left_nhs,
         "last_seen_date": seen,
     }
-
-
-_FAR = np.datetime64("9999-12-31", "D")
 
 
 def _first_reached(target: Floats, scheme_months: Ints, months: int) -> Floats:
@@ -336,7 +291,8 @@ def _trainees(
     number = pd.Series(roster.year).groupby(roster.year).cumcount() + 1
     pairs = zip(roster.year, number, strict=True)
     unknown = np.isnat(dates["leave_nhs_date"]) | (rng.random(n) < assumed.UNKNOWN_DESTINATION)
-    destination = _draw_labels(rng, assumed.DESTINATION, n)
+    destination = draw_labels(rng, assumed.DESTINATION, n)
+    destination[unknown] = None
     answered = rng.random(n) >= assumed.NO_SURVEY_ANSWER
     days = {name: day.astype("datetime64[ns]") for name, day in dates.items()}
     values = {
@@ -344,7 +300,7 @@ def _trainees(
         "specialism": roster.specialism,
         "cohort": [f"{year}-{assumed.START_MONTH:02d}" for year in roster.year],
         "start_date": roster.start.astype("datetime64[ns]"),
-        "destination": np.where(unknown, None, destination),
+        "destination": destination,
         **days,
         **attributes,
         "joining_survey": attributes["joining_survey"].where(answered),

@@ -137,6 +137,17 @@ LONDON_ETHNICITY: Shares = {
     "White": 0.52,
 }
 DISABILITY = 0.12
+YOUNGEST, OLDEST = 21.0, 60.0
+AGE_GAMMA = (1.2, 2.0)
+PRIOR_NHS_AGE_GAMMA = (1.5, 2.0)
+IN_SERVICE_AGE_GAMMA = (1.5, 3.0)
+"""Shape and scale of the years above `YOUNGEST`, and of those that earlier NHS work and an
+in-service post add."""
+COMMUTE_MEDIAN, COMMUTE_LOG_SD = 35.0, 0.5
+COMMUTE_RANGE = (5.0, 90.0)
+"""Minutes; a trainee may be asked to travel for up to 90 (graduates.nhs.uk, what we offer you)."""
+SURVEY_MEAN, SURVEY_SD = 7.0, 2.0
+"""Of a normal score, rounded and cut to 0 to 10."""
 IN_SERVICE = 0.08
 PRIOR_NHS = 0.15
 """Of those who are not in-service entrants, so that 22 % of all worked in the NHS before: the share
@@ -202,12 +213,12 @@ COHORT_SD = 0.15
 # -------------------------------------------------------------- hazards
 # Monthly cumulative hazards of leaving the NHS, of someone with a predictor of 0.
 
-FIRST_YEAR_HAZARD = 0.00150  # calibrated: 97.5 % after a year
+FIRST_YEAR_HAZARD = 0.00175  # calibrated: 97.5 % after a year
 LATER_ON_SCHEME_HAZARD = 0.0022  # assumed
-COMPLETION_HAZARD = 0.0400  # calibrated: 89 % at the scheme's end
+COMPLETION_HAZARD = 0.0505  # calibrated: 89 % at the scheme's end
 PEAK_HAZARD = 0.0060  # assumed: the months after the scheme are the riskiest
 PEAK_MONTH = 3  # assumed
-SETTLED_HAZARD = 0.0030  # calibrated: 67.5 % of the cohorts of 2011 to 2018
+SETTLED_HAZARD = 0.00313  # calibrated: 67.5 % of the cohorts of 2011 to 2018
 
 WITHDRAWAL_HAZARD = 0.0010
 """A month of leaving the scheme but not the NHS: assumed."""

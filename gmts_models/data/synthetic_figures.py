@@ -1,4 +1,4 @@
-"""The published retention figures that the synthetic scheme agrees with, and the same of any people.
+"""The published retention figures that the synthetic scheme agrees with.
 
 ``docs/synthetic.md`` names the sources and compares.
 """
@@ -23,8 +23,8 @@ EARLIER_COHORTS_DAY = np.datetime64("2023-01-01", "D")
 class PublishedFigures:
     """Shares of trainees who are still in the NHS, from 0 to 1; NaN where nobody counts.
 
-    Someone who leaves on a day is no longer there on it. Someone of whom it is not known whether
-    they were there on the day counts in neither part of a share.
+    Someone who leaves on a day is no longer there on it. Only days up to the census count, and
+    someone lost to follow-up before the day counts in neither part of the share.
 
     Attributes
     ----------
@@ -40,8 +40,8 @@ class PublishedFigures:
 
 
 PUBLISHED = PublishedFigures(after_one_year=0.975, at_scheme_end=0.89, earlier_cohorts=0.675)
-"""As published: 97.5 % (Payback, August 2011), 89 % of the cohort of 2008 (HSJ 5018131) and "65 % and
-more" (South West Leadership Academy, about January 2023), of which the middle of 65 to 70 %."""
+"""As published: 97.5 % (Payback, August 2011); 89 % of the cohort of 2008 (HSJ 5018131); at least
+65 %, about January 2023 (South West Leadership Academy), read as the middle of 65 to 70 %."""
 
 
 def published_figures(people: People) -> PublishedFigures:
@@ -49,17 +49,18 @@ def published_figures(people: People) -> PublishedFigures:
 
     Parameters
     ----------
-    people : with dates and `scheme_end_date`.
+    people : with dates, `scheme_end_date` and a census.
 
     Raises
     ------
-    InputError : the table has no start or scheme end dates.
+    InputError : the table lacks one of the dates.
     """
     frame = people.trainees
-    if not {"start_date", "scheme_end_date"}.issubset(frame.columns):
+    dated = {"start_date", "scheme_end_date", "leave_nhs_date", "last_seen_date"}
+    if not dated.issubset(frame.columns) or people.census_date is None:
         raise InputError(
-            "the published figures need the dates of start and scheme end",
-            where="start_date, scheme_end_date",
+            "the published figures need dates, those of the scheme's end among them",
+            where=", ".join(sorted(dated)),
         )
     start = frame["start_date"]
     earlier = start.dt.year.isin(EARLIER_COHORTS).to_numpy()
@@ -74,6 +75,9 @@ def published_figures(people: People) -> PublishedFigures:
 def _share_there(people: People, day: pd.Series, among: Bools | None = None) -> float:
     frame = people.trainees
     left = (frame["leave_nhs_date"] <= day).to_numpy()
-    seen = (frame["last_seen_date"] >= day).to_numpy()
-    known = (left | seen) if among is None else (left | seen) & among
+    known = left | (frame["last_seen_date"] >= day).to_numpy()
+    # Past the census only those who left are known: they must not stand for all.
+    known &= (day <= people.census_date).to_numpy()
+    if among is not None:
+        known &= among
     return float(1 - left[known].mean()) if known.any() else float("nan")
