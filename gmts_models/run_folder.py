@@ -106,7 +106,10 @@ def shareable_tables(content: RunContent) -> dict[str, pd.DataFrame]:
         ),
         "data": pd.DataFrame(list(content.record["counts"].items()), columns=["item", "count"]),
         "rejected": content.rejected.assign(
-            rows=suppress_counts(content.rejected["rows"].astype(float), threshold)
+            # The number of rejected rows is shown in data.csv.
+            rows=suppress_counts(
+                content.rejected["rows"].astype(float), threshold, total_published=True
+            )
         ),
         "cohorts": _cohort_sizes(content.cohorts, threshold),
     }

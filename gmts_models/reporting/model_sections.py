@@ -69,6 +69,8 @@ def best_model(run: RunFolder) -> str | None:
 
 def reference_model(run: RunFolder) -> str | None:
     """Return the model that the others are compared with."""
+    if (run.leaderboard["model"] == run.facts.reference).any():
+        return run.facts.reference
     found = run.leaderboard[run.leaderboard["verdict"].isin(_REFERENCE)]["model"]
     return str(found.iloc[0]) if len(found) else None
 
@@ -133,7 +135,7 @@ def leaderboard(run: RunFolder) -> Table | None:
 
 def _leaderboard_row(run: RunFolder, row: pd.Series, span: tuple[float, float]) -> tuple[str, ...]:
     name = str(row["model"])
-    is_reference = row["verdict"] in _REFERENCE
+    is_reference = name == reference_model(run)
     low, high = float(row["difference_lower"]), float(row["difference_upper"])
     difference = float(row["difference"])
     scored = not math.isnan(row["mean_brier"])
@@ -149,7 +151,7 @@ def _leaderboard_row(run: RunFolder, row: pd.Series, span: tuple[float, float]) 
         words.with_limits(words.signed(difference), words.signed_limits(low, high))
         if compared
         else words.MISSING,
-        str(row["verdict"]).capitalize() if is_reference else _sentence(str(row["verdict"])),
+        _sentence(str(row["verdict"])),
         words.points(row["mean_ipa"]),
         words.number(row["mean_auc"]),
         words.number(row["c_index"]),

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gmts_models.reporting import model_sections, sections, words
+from gmts_models.reporting.headline import headline
 from gmts_models.reporting.plots import (
     plot_calibration,
     plot_leaderboard,
@@ -77,12 +78,13 @@ def write_figures(run_folder: Path) -> tuple[Path, ...]:
 
 def render_report(run: RunFolder) -> str:
     """Return the page of a run as HTML."""
-    answer, counts = sections.headline(run), sections.counts(run)
+    answer, counts = headline(run), sections.counts(run)
     page: str = _template().render(
         facts=run.facts,
         title=f"Retention by specialism: {run.facts.experiment}",
         level=words.level(run.facts.level),
         created=words.day(run.facts.created),
+        census=words.day(run.facts.census_date or ""),
         endpoint=_ENDPOINTS.get(run.facts.endpoint, ""),
         answer=answer,
         counts=counts,
@@ -164,6 +166,7 @@ def _made(run: RunFolder) -> tuple[tuple[str, str], ...]:
         commit += ", with changes that were not committed"
     seconds = "" if facts.seconds is None else f", in {facts.seconds:,.0f} seconds"
     versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
+    draws = f" Intervals of scores: {facts.bootstrap:,} draws." if facts.bootstrap else ""
     made = {
         "Run": facts.run_name,
         "Made": f"{words.day(facts.created)}{seconds}",
@@ -171,7 +174,8 @@ def _made(run: RunFolder) -> tuple[tuple[str, str], ...]:
         "Data fingerprint (SHA-256)": facts.data_sha256,
         "Configuration": "config.yaml in the run folder",
         "Configuration fingerprint (SHA-256)": facts.config_sha256,
-        "Evaluation": words.SCHEMES.get(facts.scheme, facts.scheme),
+        "Features": ", ".join(facts.features),
+        "Evaluation": words.SCHEMES.get(facts.scheme, facts.scheme) + draws,
         "Seed": "" if facts.seed is None else str(facts.seed),
         "Code (git commit)": commit,
         "Versions": versions,

@@ -35,7 +35,7 @@ class ModelFacts(_Facts):
 
 
 class Atom(_Facts):
-    """The share of a group that left exactly when the clock started; None where suppressed."""
+    """The share of a group of n that left exactly when the clock started; None = suppressed."""
 
     group: str
     share: float | None = None
@@ -59,6 +59,10 @@ class RunFacts(_Facts):
     threshold: Annotated[int, Field(ge=1)]
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95
     scheme: str = ""
+    bootstrap: int | None = None
+    reference: str | None = None
+    features: tuple[str, ...] = ()
+    census_date: str | None = None
     config_sha256: str = ""
     data_sha256: str = ""
     seed: int | None = None
@@ -69,6 +73,11 @@ class RunFacts(_Facts):
     models: tuple[ModelFacts, ...] = ()
     limits: tuple[str, ...] = ()
     atoms: tuple[Atom, ...] = ()
+
+    @property
+    def event_words(self) -> str:
+        """What is counted, to stand after "without"."""
+        return "withdrawing from the scheme" if self.endpoint == "left_scheme" else self.leaving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,10 +18,17 @@ from gmts_models.reporting.scales import (
     month_ticks,
     retention_floor,
 )
-from gmts_models.reporting.svg import inline_svg, interval_mark
+from gmts_models.reporting.svg import inline_svg
 
 _MOST_COLUMNS = 8
-_NEARLY_ALL = 0.75
+_ITEMS = {
+    "rows": "rows read",
+    "rejected": "rows left out",
+    "valid": "valid records",
+    "followed": "people followed",
+    "left": "seen to leave",
+    "late entry": "followed from later on",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,33 +52,6 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One specialism in one sentence, with its interval drawn beside it."""
-
-    group: str
-    colour: str
-    sentence: str
-    mark: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Headline:
-    """The answer to the question.
-
-    Attributes
-    ----------
-    horizon : months at which the specialisms are compared; NaN where nothing is estimable.
-    overall, comparison : sentences; empty where they cannot be said.
-    answers : one a specialism.
-    """
-
-    horizon: float
-    overall: str
-    comparison: str
-    answers: tuple[Answer, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
     """One of the small multiples, with the numbers at risk that stand under it."""
 
@@ -83,116 +63,13 @@ class Panel:
     note: str = ""
 
 
-# -------------------------------------------------------------- headline
-
-
-def headline(run: RunFolder) -> Headline:
-    """Answer the question at the longest horizon that nearly all specialisms reach."""
-    table, groups = run.retention, run.groups
-    horizon = _headline_horizon(table, groups)
-    at = table[table["horizon_months"] == horizon].drop_duplicates("group").set_index("group")
-    colours = group_colours(groups)
-    known = at[["retention", "lower", "upper"]]
-    span = (float(known.min().min()), float(known.max().max())) if len(known) else (0.0, 1.0)
-    if not span[1] > span[0]:
-        span = (0.0, 1.0)
-    whole = _cell(at, ALL, "retention")
-    return Headline(
-        horizon=horizon,
-        overall=_overall(run, at, horizon),
-        comparison=_comparison(at.drop(index=ALL, errors="ignore")),
-        answers=tuple(
-            Answer(
-                group=group,
-                colour=colours[group],
-                sentence=_sentence(run, group, horizon),
-                mark=interval_mark(
-                    _cell(at, group, "retention"),
-                    _cell(at, group, "lower"),
-                    _cell(at, group, "upper"),
-                    span,
-                    colour=colours[group],
-                    line=whole,
-                ),
-            )
-            for group in groups or ([ALL] if len(at) else [])
-        ),
-    )
-
-
-def _headline_horizon(table: pd.DataFrame, groups: list[str]) -> float:
-    known = table[table["retention"].notna() & table["group"].isin(groups or [ALL])]
-    if not len(known):
-        known = table[table["retention"].notna()]
-    if not len(known):
-        return math.nan
-    reached = known.groupby("horizon_months")["group"].nunique()
-    return float(reached[reached >= _NEARLY_ALL * reached.max()].index.max())
-
-
-def _cell(at: pd.DataFrame, group: str, column: str) -> float:
-    return float(at[column].get(group, math.nan))
-
-
-def _stayed(run: RunFolder, horizon: float) -> str:
-    if run.facts.endpoint == "post_scheme":
-        return f"reach {words.months(horizon)} after completing without {run.facts.leaving}"
-    return f"reach {words.months(horizon)} without {run.facts.leaving}"
-
-
-def _overall(run: RunFolder, at: pd.DataFrame, horizon: float) -> str:
-    kept = _cell(at, ALL, "retention")
-    if math.isnan(kept):
-        return ""
-    n = _cell(at, ALL, "n")
-    people = "people" if math.isnan(n) else f"{words.count(n)} people"
-    lower, upper = _cell(at, ALL, "lower"), _cell(at, ALL, "upper")
-    decimals = words.decimals_for([upper - lower])
-    limits = words.percent_limits(lower, upper, decimals)
-    if limits != words.NO_INTERVAL:
-        limits = f"{words.level(run.facts.level)} interval {limits}"
-    share = words.percent(kept, decimals)
-    return f"An estimated {share} of the {people} {_stayed(run, horizon)} ({limits})."
-
-
-def _comparison(at: pd.DataFrame) -> str:
-    known = at.dropna(subset=["retention"])
-    if len(known) < 2 or known["retention"].nunique() < 2:
-        return ""
-    low, high = str(known["retention"].idxmin()), str(known["retention"].idxmax())
-    shares = [words.percent(_cell(known, group, "retention")) for group in (low, high)]
-    text = f"The lowest estimate is {shares[0]} ({low}), the highest {shares[1]} ({high})."
-    gap = _cell(known, high, "lower") - _cell(known, low, "upper")
-    if math.isnan(gap):
-        return text
-    if gap > 0:
-        return f"{text} Their intervals do not overlap."
-    return f"{text} Their intervals overlap: these data do not clearly tell the two apart."
-
-
-def _sentence(run: RunFolder, group: str, horizon: float) -> str:
-    mine = run.retention[run.retention["group"] == group].sort_values("horizon_months")
-    known = mine[mine["retention"].notna()]
-    if not len(known):
-        return "Too few people to say."
-    there = known[known["horizon_months"] == horizon]
-    row = (there if len(there) else known).iloc[-1]
-    decimals = words.decimals_for([row["upper"] - row["lower"]])
-    limits = words.percent_limits(row["lower"], row["upper"], decimals)
-    kept = words.percent(row["retention"], decimals)
-    text = f"{kept} {_stayed(run, row['horizon_months'])} ({limits})."
-    return text if len(there) else f"{text} Too few have been followed for longer."
-
-
 # ---------------------------------------------------------------- people
 
 
 def counts(run: RunFolder) -> tuple[tuple[str, str], ...]:
     """Return what was read and what became of it, in the order of the table."""
-    if len(run.data):
-        pairs = zip(run.data["item"], run.data["count"], strict=True)
-        return tuple((str(item), words.count(value)) for item, value in pairs)
-    return tuple((item, words.count(value)) for item, value in run.facts.counts.items())
+    held = dict(zip(run.data["item"], run.data["count"], strict=True)) or run.facts.counts
+    return tuple((_ITEMS.get(item, item), words.count(value)) for item, value in held.items())
 
 
 def rejected(run: RunFolder) -> Table | None:
@@ -213,14 +90,18 @@ def cohorts(run: RunFolder) -> Table | None:
     """Return the people by cohort and specialism; None where there are none."""
     if not len(run.cohorts):
         return None
-    across = run.cohorts["specialism"].unique()
-    turned = len(across) > max(_MOST_COLUMNS, run.cohorts["cohort"].nunique())
+    found = list(run.cohorts["specialism"].unique())
+    labels = {
+        "cohort": list(run.cohorts["cohort"].unique()),
+        "specialism": sorted(found, key=[*run.groups, *found].index),
+    }
+    turned = len(found) > max(_MOST_COLUMNS, len(labels["cohort"]))
     rows, columns = ("specialism", "cohort") if turned else ("cohort", "specialism")
     cells = run.cohorts.drop_duplicates([rows, columns]).set_index([rows, columns])["n"]
-    heads = list(run.cohorts[columns].unique())
+    heads = labels[columns]
     shown = tuple(
         (str(row), *(words.count(cells.get((row, column), 0.0)) for column in heads))
-        for row in run.cohorts[rows].unique()
+        for row in labels[rows]
     )
     return Table(
         caption=f"People by {rows} and {columns}",
@@ -308,15 +189,15 @@ def _read_out(run: RunFolder, group: str) -> str:
 
 
 def _atom(run: RunFolder, group: str) -> str:
-    found = [atom for atom in run.facts.atoms if atom.group == group]
-    if not found:
+    if run.facts.endpoint != "post_scheme":
         return ""
-    share, n = found[0].share, found[0].n
-    if n == 0 or share == 0:
+    found = [atom for atom in run.facts.atoms if atom.group == group]
+    share, n = (found[0].share, found[0].n) if found else (None, None)
+    if share == 0:
         return "Nobody left exactly at completion."
     if share is None or (n is not None and n < run.facts.threshold):
         return "How many left exactly at completion is not shown: too few."
-    people = "" if n is None else f" ({words.count(n)} people)"
+    people = "" if n is None else f" of {words.count(n)} people"
     return (
         f"{words.percent(share)}{people} left exactly at completion, when contracts end: "
         "the drop at month 0."

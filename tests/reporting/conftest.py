@@ -99,8 +99,8 @@ def _tables(
         "calibration": _calibration(people, models, rng),
         "data": pd.DataFrame(
             {
-                "item": ["rows read", "rejected", "valid", "left", "still there"],
-                "count": [n + 10, 10, n, people["left"].sum(), (~people["left"]).sum()],
+                "item": ["rows", "rejected", "valid", "followed", "left", "late entry"],
+                "count": [n + 10, 10, n, n, people["left"].sum(), 0],
             }
         ),
         "rejected": pd.DataFrame(

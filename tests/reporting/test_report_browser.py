@@ -21,6 +21,7 @@ from gmts_models.reporting import write_report
 pytestmark = pytest.mark.browser
 
 MakeRun = Callable[..., Path]
+LayOut = Callable[..., list[dict[str, Any]]]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SWITCHES = (
     "--headless",
@@ -35,17 +36,17 @@ SWITCHES = (
 
 # The page stands in a frame of a given width, and the frame's own page measures it: the report's
 # policy lets no script run inside.
-MEASURE = """<!DOCTYPE html><meta charset="utf-8"><body style="margin:0">
-<iframe width="{width}" height="2000" style="border:0" srcdoc="{page}"></iframe><pre id="out"></pre>
+MEASURE = """<!DOCTYPE html><meta charset="utf-8"><body style="margin:0"><pre id="out"></pre>
+{frames}
 <script>
-document.querySelector("iframe").onload = event => {{
-  const page = event.target.contentDocument, root = page.documentElement;
+function measure(frame) {{
+  const page = frame.contentDocument, root = page.documentElement;
   const middle = box => (box.left + box.right) / 2;
   const seen = {{width: root.clientWidth, scroll: root.scrollWidth, out: [], panels: []}};
   for (const element of page.body.querySelectorAll("*")) {{
     const box = element.getBoundingClientRect();
     if (box.right > root.clientWidth + 1 && !element.closest(".table"))
-      seen.out.push(element.tagName + "." + element.className);
+      seen.out.push(element.tagName);
   }}
   for (const figure of page.querySelectorAll("figure:has(.risk)")) {{
     const box = figure.querySelector("svg").getBoundingClientRect();
@@ -57,10 +58,14 @@ document.querySelector("iframe").onload = event => {{
     }});
   }}
   seen.fits = [...page.querySelectorAll(".table")].map(box => box.scrollWidth <= box.clientWidth);
-  seen.script = page.querySelector("script") !== null;
-  document.getElementById("out").textContent = JSON.stringify(seen);
+  return seen;
+}}
+window.onload = () => {{
+  const all = [...document.querySelectorAll("iframe")].map(measure);
+  document.getElementById("out").textContent = JSON.stringify(all);
 }};
 </script>"""
+FRAME = '<iframe width="{width}" height="2000" style="border:0" srcdoc="{page}"></iframe>'
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +88,14 @@ def profile() -> Iterator[Path]:
 
 
 @pytest.fixture
-def lay_out(chromium: str, profile: Path, tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Give the function that lays a report out at a width and measures it."""
+def lay_out(chromium: str, profile: Path, tmp_path: Path) -> LayOut:
+    """Give the function that lays a report out at several widths and measures it at each."""
 
-    def measure(report: Path, width: int) -> dict[str, Any]:
-        outer = tmp_path / f"measure-{width}.html"
+    def measure(report: Path, *widths: int) -> list[dict[str, Any]]:
+        outer = tmp_path / "measure.html"
         page = escape(report.read_text(encoding="utf-8"), quote=True)
-        outer.write_text(MEASURE.format(width=width, page=page), encoding="utf-8")
+        frames = "\n".join(FRAME.format(width=width, page=page) for width in widths)
+        outer.write_text(MEASURE.format(frames=frames), encoding="utf-8")
         switches = [*SWITCHES, f"--user-data-dir={profile}", "--window-size=1400,2200"]
         done = subprocess.run(
             [chromium, *switches, "--dump-dom", "--virtual-time-budget=10000", outer.as_uri()],
@@ -100,7 +106,7 @@ def lay_out(chromium: str, profile: Path, tmp_path: Path) -> Callable[..., dict[
         )
         found = re.search(r'<pre id="out">(.+?)</pre>', done.stdout, re.DOTALL)
         assert found, f"the page was not measured: {done.stderr[-500:]}"
-        seen: dict[str, Any] = json.loads(unescape(found[1]))
+        seen: list[dict[str, Any]] = json.loads(unescape(found[1]))
         return seen
 
     return measure
@@ -114,28 +120,22 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("width", [1280, 390, 320])
 @pytest.mark.parametrize("case", CASES)
-def test_nothing_sticks_out(
-    make_run: MakeRun, lay_out: Callable[..., dict[str, Any]], case: str, width: int
-) -> None:
+def test_nothing_sticks_out(make_run: MakeRun, lay_out: LayOut, case: str) -> None:
     groups, sizes = CASES[case]
     folder = make_run(groups, sizes, limits=["z" * 300], question="why " * 80)
-    seen = lay_out(write_report(folder), width)
-    assert width - 40 <= seen["width"] <= width
-    assert seen["out"] == []
-    assert seen["scroll"] <= seen["width"]
-    assert not seen["script"]
-    if case == "the six" and width == 1280:
-        assert all(seen["fits"])  # on a desk every table is seen whole
+    widths = (1280, 390, 320)
+    for width, seen in zip(widths, lay_out(write_report(folder), *widths), strict=True):
+        assert width - 40 <= seen["width"] <= width
+        assert seen["out"] == [], width
+        assert seen["scroll"] <= seen["width"]
+        if case == "the six" and width == 1280:
+            assert all(seen["fits"])  # on a desk every table is seen whole
 
 
-def test_numbers_at_risk_stand_under_their_months(
-    make_run: MakeRun, lay_out: Callable[..., dict[str, Any]]
-) -> None:
-    seen = lay_out(write_report(make_run()), 1100)
-    assert len(seen["panels"]) == len(SPECIALISMS)
-    for panel in seen["panels"]:
+def test_numbers_at_risk_stand_under_their_months(make_run: MakeRun, lay_out: LayOut) -> None:
+    desk, phone = lay_out(write_report(make_run()), 1100, 390)
+    for panel in [*desk["panels"], *phone["panels"]]:
         across = panel["right"] - panel["left"]
         assert across > 200
         assert panel["height"] > 100
@@ -144,11 +144,6 @@ def test_numbers_at_risk_stand_under_their_months(
         months = panel["heads"]
         wanted = [panel["left"] + across * (k + 0.5) / len(months) for k in range(len(months))]
         assert months == pytest.approx(wanted, abs=1.5)
-    rows = {round(panel["top"]) for panel in seen["panels"]}
-    assert len(rows) == 2  # three side by side, level with each other
-
-
-def test_panels_stack_on_a_phone(make_run: MakeRun, lay_out: Callable[..., dict[str, Any]]) -> None:
-    seen = lay_out(write_report(make_run()), 390)
-    assert len({round(panel["left"]) for panel in seen["panels"]}) == 1
-    assert min(panel["right"] - panel["left"] for panel in seen["panels"]) > 300
+    assert len(desk["panels"]) == len(SPECIALISMS)
+    assert len({round(panel["top"]) for panel in desk["panels"]}) == 2  # three side by side
+    assert len({round(panel["left"]) for panel in phone["panels"]}) == 1  # one above the other
