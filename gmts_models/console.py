@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,17 +52,26 @@ def print_run(run: Run, store: Path | None = None) -> None:
         out.print(f"{name} could not be fitted: {why}", markup=False, soft_wrap=True)
     if run.checked.n_rejected:
         out.print(
-            f"{run.checked.n_rejected:,} of {run.checked.n_rows:,} rows were rejected; gmts-models "
-            "validate names each with its reason.",
+            f"{run.checked.n_rejected:,} of {run.checked.n_rows:,} rows were rejected; the report "
+            "counts them by reason, and gmts-models validate names each row of a file.",
             markup=False,
             soft_wrap=True,
         )
     lines = [f"Results  {run.folder}", f"Report   {run.folder / 'report.html'}"]
     if run.published is not None:
         lines.append(f"MLflow   run {run.published.run_id}")
-        lines.append(f"Look     gmts-models ui{f' --store {store}' if store else ''}")
+        lines.append(f"Look     {_ui_command(run, store)}")
     out.print("\n" + "\n".join(lines), markup=False, soft_wrap=True)
     out.print(f"Done in {run.seconds:.0f} s.", markup=False)
+
+
+def _ui_command(run: Run, store: Path | None) -> str:
+    """Return the command that opens MLflow's pages, as it has to be typed here."""
+    script = "gmts-models"
+    if shutil.which(script) is None and Path(sys.argv[0]).stem == script:
+        script = os.path.relpath(sys.argv[0])
+    folder = store if store is not None else run.config.store
+    return shlex.join([script, "ui", *(["--store", str(folder)] if folder else [])])
 
 
 def retention_text_table(retention: RetentionTable, leaving: str) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -130,6 +131,7 @@ def run_experiment(
     report("writing results", 0, 1)
     coefficients = _coefficients(models, table, spec.evaluation.level)
     record = _record(spec, checked, table, retention, evaluation, origin)
+    record["command"] = _command(config, overrides)
     seconds = record["seconds"] = round(time.perf_counter() - began, 1)
     step, last = _grid(table, spec)
     content = RunContent(
@@ -269,6 +271,17 @@ def _record(
     }
 
 
+def _command(config: str | Path | ExperimentConfig, overrides: Sequence[str]) -> str:
+    """Return what makes these results again, without the folders of this machine."""
+    if isinstance(config, ExperimentConfig):
+        return "gm.run_experiment(config)"
+    path = Path(config)
+    name = path.name if path.is_absolute() else path.as_posix()
+    return shlex.join(
+        ["gmts-models", "run", name, *(part for each in overrides for part in ("--set", each))]
+    )
+
+
 def _counts(checked: Checked, table: FeatureTable, threshold: int) -> dict[str, int | None]:
     counts = pd.Series(
         {
@@ -317,17 +330,18 @@ def _limits(
     for model, why in evaluation.predictions.failed.items():
         said.append(f"Model {model} could not be fitted: {why}.")
     overall = evaluation.scores.query("group == 'All' and score == 'brier'")
-    for horizon, rows in overall.groupby("horizon_months"):
-        scored = int(rows["n"].max())
-        if scored == 0:
-            said.append(f"Nobody could be scored at {horizon:g} months.")
-        elif (
-            scored < len(table)
-            and not is_small(pd.Series([len(table) - scored]), retention.threshold).any()
-        ):
+    by_size: dict[int, list[str]] = {}
+    for horizon, n in overall.groupby("horizon_months")["n"].max().items():
+        by_size.setdefault(int(n), []).append(f"{horizon:g}")
+    for n, at in by_size.items():
+        missing_people = pd.Series([len(table) - n])
+        if n == 0:
+            said.append(f"Nobody could be scored at {', '.join(at)} months.")
+        elif n < len(table) and not is_small(missing_people, retention.threshold).any():
             said.append(
-                f"Scores at {horizon:g} months rest on {scored:,} of {len(table):,} people: the "
-                "others' cohorts were not followed for as long, or entered later."
+                f"Scores at {', '.join(at)} months rest on {n:,} of {len(table):,} people: the "
+                "others were not followed for as long, entered later, or are in cohorts too small "
+                "to be held out."
             )
     left = int(table.y.left.sum())
     if left < 30:

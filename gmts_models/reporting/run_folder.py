@@ -54,6 +54,7 @@ class RunFacts(_Facts):
     synthetic: bool
     source: str = ""
     leaving: str = "leaving"
+    command: str = "gmts-models run config.yaml"
     endpoint: str = "left_nhs"
     horizons: tuple[float, ...]
     threshold: Annotated[int, Field(ge=1)]

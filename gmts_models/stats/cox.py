@@ -88,7 +88,7 @@ def fit_cox(
             break
     return CoxFit(
         coefficients=beta,
-        covariance=np.linalg.inv(information),
+        covariance=np.asarray(np.linalg.inv(information), dtype=float),
         log_likelihood=value + alpha / 2 * float(beta @ beta),
         converged=converged,
     )
