@@ -89,7 +89,7 @@ def validate(
 ) -> None:
     """Check a table of trainees; print every rejected row with its reason."""
     from gmts_models.config import FileData
-    from gmts_models.config_file import read_config
+    from gmts_models.config.file import read_config
     from gmts_models.console import print_checked
     from gmts_models.data.load import load_trainees
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from gmts_models.config import ExperimentConfig, FileData, OpenData, SyntheticData
-from gmts_models.config_file import config_sha256, dump_yaml, read_config, shareable
+from gmts_models.config.file import config_sha256, dump_yaml, read_config, shareable
 from gmts_models.data.load import load_trainees
 from gmts_models.data.open_data import load_dataset
 from gmts_models.data.people import Checked

@@ -67,7 +67,8 @@ def write_run_folder(runs: Path, content: RunContent) -> Path:
         (building / "tables").mkdir(parents=True)
         (building / "private").mkdir()
         for file, table in shareable_tables(content).items():
-            _whole_counts(table).to_csv(building / "tables" / f"{file}.csv", index=False, lineterminator="\n")
+            path = building / "tables" / f"{file}.csv"
+            _whole_counts(table).to_csv(path, index=False, lineterminator="\n")
         content.evaluation.losses.to_parquet(
             building / "private" / "predictions.parquet", index=False
         )

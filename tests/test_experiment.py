@@ -13,7 +13,7 @@ import pytest
 import gmts_models as gm
 from gmts_models import cli
 from gmts_models.config import ExperimentConfig
-from gmts_models.config_file import config_sha256
+from gmts_models.config.file import config_sha256
 from gmts_models.provenance import fingerprint
 
 SMALL = {

@@ -1,6 +1,6 @@
 """What an experiment's configuration may say: frozen, closed, typed.
 
-Reading YAML, with errors that name file, line and key, is in ``config_file.py``.
+Reading YAML, with errors that name file, line and key, is in ``file.py``.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 Endpoint = Literal["left_nhs", "left_scheme", "post_scheme"]
 Horizon = Annotated[float, Field(gt=0, le=1200)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)]
 
 
 class _Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 # ---------------------------------------------------------------- data
@@ -37,7 +40,7 @@ class SyntheticData(_Spec):
     source: Literal["synthetic"] = "synthetic"
     first_cohort: Annotated[int, Field(ge=1956, le=2100)] = 2011
     last_cohort: Annotated[int, Field(ge=1956, le=2100)] = 2022
-    seed: int | None = None
+    seed: Seed | None = None
     """Default: the experiment's seed."""
 
 
@@ -195,7 +198,7 @@ class ExperimentConfig(_Spec):
 
     name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][\w .-]*$")]
     question: str = ""
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Seed = 1
     data: DataSpec
     endpoint: Endpoint = "left_nhs"
     horizons: Annotated[tuple[Horizon, ...], Field(min_length=1)] = (12, 24, 36, 60)

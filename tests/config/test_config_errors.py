@@ -1,0 +1,650 @@
+"""What is said where a configuration is not valid: the exact words, and their line."""
+
+from __future__ import annotations
+
+import copy
+import re
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gmts_models.config.file import dump_yaml, read_config
+from gmts_models.config.rules import FIRST_COHORT, LAST_COHORT, NEED_PATH, WITHOUT_COHORTS
+from gmts_models.config.schema import EXAMPLES, MEANINGS, PATTERNS, choices, find, json_schema
+from gmts_models.data.open_data import DATASETS
+from gmts_models.errors import ConfigError
+
+GOOD = """name: small
+data:
+  source: synthetic
+models:
+  - kind: cox
+    alpha: 1.0
+"""
+
+
+@pytest.fixture(autouse=True)
+def _working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def said(text: str, *overrides: str) -> str:
+    Path("bad.yaml").write_text(text, encoding="utf-8", newline="")
+    with pytest.raises(ConfigError) as caught:
+        read_config("bad.yaml", overrides)
+    return str(caught.value)
+
+
+def refuse(text: str, *overrides: str) -> list[str]:
+    """Return the lines of the error, without the excerpts of the file."""
+    return [line for line in said(text, *overrides).splitlines() if not line.startswith("    ")]
+
+
+TOP = (
+    "(valid: data, disclosure, endpoint, evaluation, features, horizons, jobs, models, name, "
+    "question, seed, store, tracking)"
+)
+MODELS = "(valid: cox, hist_gradient_boosting, kaplan_meier, logistic, weibull_aft)"
+FILE = GOOD.replace("synthetic", "file\n  path: a.csv")
+BROKEN = {
+    "unknown key": (
+        GOOD.replace("alpha", "alpa"),
+        "6:5: models.0.alpa: not a key of 'cox'; did you mean 'alpha'? "
+        "(valid: alpha, kind, name, strata)",
+    ),
+    "unknown key at the top": (
+        GOOD + "end-point: left_nhs\n",
+        f"7:1: end-point: not a key; did you mean 'endpoint'? {TOP}",
+    ),
+    "key of another mapping": (
+        GOOD + "folds: 3\n",
+        f"7:1: folds: not a key; it belongs under evaluation.scheme {TOP}",
+    ),
+    "key of another kind": (
+        GOOD.replace("alpha: 1.0", "by: region"),
+        "6:5: models.0.by: not a key of 'cox'; it is a key of kaplan_meier "
+        "(valid: alpha, kind, name, strata)",
+    ),
+    "key of an attribute": (
+        FILE.replace("models", "  attributes: {pay: {kind: number, unti: GBP}}\nmodels"),
+        "5:36: data.attributes.pay.unti: not a key of 'pay'; did you mean 'unit'? "
+        "(valid: kind, meaning, protected, unit)",
+    ),
+    "text for a number": (
+        GOOD.replace("1.0", "big"),
+        "6:12: models.0.alpha: must be a number of at least 0, is the text 'big'",
+    ),
+    "number in quotation marks": (
+        GOOD + "seed: '5'\n",
+        "7:7: seed: must be a whole number from 0 to 4294967295, is the text '5'; "
+        "take the quotation marks away",
+    ),
+    "no for false": (
+        GOOD + "tracking: {enabled: no}\n",
+        "7:21: tracking.enabled: must be true or false, is the text 'no'; write false",
+    ),
+    "true for a number": (
+        GOOD + "seed: true\n",
+        "7:7: seed: must be a whole number from 0 to 4294967295, is true",
+    ),
+    "number for text": (
+        GOOD.replace("small", "2024"),
+        "1:7: name: must be text of letters, digits, spaces and . _ -, beginning with a letter or "
+        "digit, at most 80 characters, is 2024; put it in quotation marks",
+    ),
+    "number for a mapping": (
+        GOOD + "evaluation: 5\n",
+        "7:13: evaluation: must be a mapping (keys: bootstrap, level, scheme), is 5",
+    ),
+    "number for a list": (
+        GOOD + "horizons: 12\n",
+        "7:11: horizons: must be a list (at least 1 item; each item a number above 0 and at most "
+        "1200), is 12; put it in square brackets: [12]",
+    ),
+    "mapping for a list": (
+        "name: x\ndata: {source: synthetic}\nmodels:\n  kind: cox\n",
+        "3:1: models: must be a list (at least 1 item; each item a mapping with the key 'kind'), "
+        "is a mapping; begin each item with '- '",
+    ),
+    "neither of two types": (
+        GOOD + "features: defualt\n",
+        "7:11: features: must be default or a list (each item text), is the text 'defualt'; "
+        "did you mean 'default'?",
+    ),
+    "item of the wrong type": (
+        GOOD + "features: [region, 3]\n",
+        "7:20: features.1: must be text, is 3; put it in quotation marks",
+    ),
+    "no value": (
+        GOOD + "disclosure:\n",
+        "7:1: disclosure: has no value; it must be a mapping (keys: threshold)",
+    ),
+    "out of range": (
+        GOOD + "evaluation:\n  bootstrap: 99999\n",
+        "8:14: evaluation.bootstrap: must be a whole number from 0 to 10000, is 99999",
+    ),
+    "infinite": (
+        GOOD.replace("1.0", ".inf"),
+        "6:12: models.0.alpha: must be a number of at least 0, is inf",
+    ),
+    "not one of the values": (
+        GOOD + "endpoint: left_hns\n",
+        "7:11: endpoint: must be left_nhs, left_scheme or post_scheme, is the text 'left_hns'; "
+        "did you mean 'left_nhs'?",
+    ),
+    "missing key": (
+        GOOD.replace("name: small\n", "seed: 1\n"),
+        "1:1: name: missing; for instance 'name: my-experiment'",
+    ),
+    "missing key below": (
+        FILE.replace("  path: a.csv\n", ""),
+        "2:1: data.path: missing; for instance 'path: trainees.csv'",
+    ),
+    "unknown kind": (
+        GOOD.replace("cox", "coxx"),
+        f"5:11: models.0.kind: 'coxx' is not a kind; did you mean 'cox'? {MODELS}",
+    ),
+    "kind missing": (
+        GOOD.replace("kind: cox\n    ", ""),
+        f"5:5: models.0.kind: missing; for instance 'kind: cox' {MODELS}",
+    ),
+    "kind can be told": (
+        "name: x\nmodels: [{kind: cox}]\ndata: {first_cohort: 2012}\n",
+        "3:1: data.source: missing; did you mean 'synthetic'? (valid: file, open, synthetic)",
+    ),
+    "kind without a space": (
+        GOOD.replace("kind: cox\n    alpha: 1.0", "kind:cox"),
+        "5:5: models.0: must be a mapping with the key 'kind', is the text 'kind:cox'; "
+        "put a space after the colon",
+    ),
+    "a name twice": (
+        GOOD + "  - kind: weibull_aft\n    name: cox\n",
+        "8:11: models.1.name: models.0 is called 'cox' too; give each a 'name' of its own",
+    ),
+    "a kind twice": (
+        GOOD + "  - kind: cox\n",
+        "7:11: models.1.kind: models.0 is called 'cox' too; give each a 'name' of its own",
+    ),
+    "horizons in disorder": (
+        GOOD + "horizons:\n  - 24\n  - 12\n",
+        "7:1: horizons: must increase: for instance [12, 24, 36, 60]",
+    ),
+    "a key twice": (
+        GOOD + "seed: 1\nseed: 2\n",
+        "8:1: seed: given twice, on lines 7 and 8; keep one",
+    ),
+    "merge key": (
+        GOOD.replace("alpha: 1.0", "<<: {alpha: 1.0}"),
+        "6:5: models.0.<<: not a key of 'cox': YAML 1.2 has no merge keys; repeat the keys",
+    ),
+    "python tag": (
+        GOOD + "question: !!python/object/apply:os.system [ls]\n",
+        "7:11: question: tags such as !!python/object/apply:os.system are not allowed; "
+        "write plain values",
+    ),
+    "list as a key": (
+        GOOD + "? [a]\n: b\n",
+        "7:3: a key is plain text, not a list, a mapping or tagged",
+    ),
+    "half a character": (
+        GOOD + 'question: "\\ud83d"\n',
+        "7:11: question: holds half of a character; write the character itself",
+    ),
+    "variable not set": (
+        GOOD.replace("synthetic", "file\n  path: ${GMTS_NOT_SET}/a.csv"),
+        "4:9: data.path: the environment variable GMTS_NOT_SET is not set; set it with 'export "
+        "GMTS_NOT_SET=...' (Linux, Mac) or '$env:GMTS_NOT_SET = \"...\"' (Windows PowerShell)",
+    ),
+    "variable not closed": (
+        GOOD + "store: ${HOME\n",
+        "7:8: store: after '${' comes the name of an environment variable and '}'",
+    ),
+    "endpoint of open data": (
+        GOOD.replace("synthetic", "open\n  name: canadian_senators") + "endpoint: post_scheme\n",
+        "8:11: endpoint: post_scheme needs the end of a scheme, which open data do not have; "
+        "use left_nhs",
+    ),
+    "endpoint of durations": (
+        FILE.replace("models", "  columns: {duration_months: m}\nmodels")
+        + "endpoint: left_scheme\n",
+        "9:11: endpoint: left_scheme needs the dates of start and scheme end, and data.columns has "
+        "duration_months in place of dates; use left_nhs, or read the dates",
+    ),
+    "open data without a path": (
+        GOOD.replace("synthetic", "open\n  name: nlswork"),
+        "2:1: data.path: missing: nlswork is read from your own copy; docs/open-data.md says how "
+        "to get it",
+    ),
+    "open data with a path": (
+        GOOD.replace("synthetic", "open\n  name: canadian_senators\n  path: a.csv"),
+        "5:3: data.path: canadian_senators comes with lifelines and is not read from a file; "
+        "leave it out",
+    ),
+    "cohorts backwards": (
+        GOOD.replace("synthetic", "synthetic\n  first_cohort: 2030"),
+        "4:17: data.first_cohort: the first cohort (2030) is after the last (2022)",
+    ),
+    "one cohort": (
+        GOOD.replace("synthetic", "synthetic\n  first_cohort: 2022"),
+        "2:1: evaluation.scheme.kind: leave_one_cohort_out needs at least two cohorts, and there "
+        "is one cohort only; say 'scheme: {kind: k_fold}'",
+    ),
+    "column of no contract": (
+        FILE.replace("models", "  columns: {specialsm: Stream}\nmodels"),
+        "5:13: data.columns.specialsm: not a column of the contract (docs/data.md); "
+        "did you mean 'specialism'?",
+    ),
+    "columns turned round": (
+        FILE.replace("models", "  columns: {Stream: specialism}\nmodels"),
+        "5:13: data.columns.Stream: not a column of the contract (docs/data.md); "
+        "turn it round: 'specialism: Stream'",
+    ),
+    "attribute of the contract": (
+        FILE.replace("models", "  attributes: {gender: {kind: category}}\nmodels"),
+        "5:16: data.attributes.gender: is a column of the contract already; leave it out here",
+    ),
+    "labels of an id": (
+        FILE.replace("models", "  labels: {trainee_id: {a: b}}\nmodels"),
+        "5:12: data.labels.trainee_id: an id has no labels; leave it out",
+    ),
+    "a feature twice": (
+        GOOD + "features: [region, region]\n",
+        "7:20: features.1: 'region' is named twice; keep one",
+    ),
+    "strata not among the features": (
+        GOOD.replace("1.0", "1.0\n    strata: regio") + "features: [region]\n",
+        "7:13: models.0.strata: 'regio' is not among the features; did you mean 'region'?",
+    ),
+    "groups not among the features": (
+        GOOD.replace("cox\n    alpha: 1.0", "kaplan_meier") + "features: [region]\n",
+        "5:5: models.0.by: 'specialism' is not among the features; add it to them",
+    ),
+}
+SYNTAX = {
+    "tab": (GOOD.replace("  source", "\tsource"), "3:1", "a tab is here; YAML takes spaces only"),
+    "no space": (GOOD.replace("name: ", "name:"), "1:5", "a space is missing after the colon"),
+    "no space below": (GOOD.replace("a: 1", "a:1"), "6:10", "a space is missing after the colon"),
+    "no colon": (
+        GOOD.replace("name: small", "name"),
+        "1:1",
+        "a colon is missing: write 'key: value'",
+    ),
+    "deeper": (
+        GOOD.replace("models", "   seed: 1\nmodels"),
+        "4:4",
+        "this line is indented by 3 spaces, the one above by 2, and that one has its value "
+        "already; line them up",
+    ),
+    "less deep": (
+        GOOD.replace("    alpha", " alpha"),
+        "6:2",
+        "this line, indented by 1 space, goes on with nothing above; line up the keys of a "
+        "mapping, and the dashes of a list",
+    ),
+    "bracket": (
+        GOOD + "horizons: [12, 24\nseed: 1\n",
+        "7:11",
+        "the [ that opens here is not closed by ]",
+    ),
+    "brace in braces": (
+        "data: {source: file, path: ${X}/a.csv}\n",
+        "1:29",
+        "a text that holds { must be in quotation marks here",
+    ),
+    "closing only": (GOOD + "horizons: [12]]\n", "7:15", "a ] that nothing opens"),
+    "quotation mark": (
+        GOOD + 'question: "Why?\nseed: 1\n',
+        "7:11",
+        "the quotation mark that opens here is never closed",
+    ),
+    "after the quotation": (
+        GOOD + "question: 'it's'\n",
+        "7:15",
+        "this comes after the end of the value; a ' within '...' is written twice, or use "
+        '"..." around the text',
+    ),
+    "backslash": (
+        GOOD + 'store: "C:\\data"\n',
+        "7:11",
+        "a backslash has a meaning of its own in double quotation marks; use single quotation "
+        "marks, or / in a path",
+    ),
+    "colon in a text": (
+        GOOD + "question: Who stays: and why?\n",
+        "7:20",
+        "a text that holds a colon and a space must be in quotation marks",
+    ),
+    "sign": (
+        GOOD + "question: @who\n",
+        "7:11",
+        "a text that begins with @ must be in quotation marks",
+    ),
+    "star": (
+        GOOD + "question: *\n",
+        "7:11",
+        "a text that begins with * must be in quotation marks",
+    ),
+    "control character": (
+        GOOD + "question: a\x01\n",
+        "7:12",
+        "a control character (code 1) is here; delete it",
+    ),
+}
+UNREADABLE = {
+    "empty": ("", "1:1: the file is empty; configs/gmts.yaml is an example"),
+    "comment": ("# only\n", "1:1: the file is empty; configs/gmts.yaml is an example"),
+    "list": ("- name: x\n", "1:1: must be lines of 'key: value', is a list"),
+    "text": (
+        "name:x\n",
+        "1:1: must be lines of 'key: value', is the text 'name:x'; put a space after the colon",
+    ),
+    "two documents": (
+        GOOD + "---\n" + GOOD,
+        "7:1: a second YAML document begins here; keep one, without '---' between",
+    ),
+    "alias of nothing": (
+        GOOD + "question: *why\n",
+        "7:11: the alias *why refers to no anchor above; if it is text, put it in quotation marks",
+    ),
+    "alias of itself": (
+        GOOD + "features: &f [*f]\n",
+        "7:11: features.0: the alias stands within its own anchor",
+    ),
+    "depth": ("a: " + "[" * 3000 + "]" * 3000, "1:22: nested too deeply for a configuration"),
+    "aliases of aliases": (
+        "a: &a [1,1,1,1,1,1,1,1,1]\n"
+        + "".join(f"{n}: &{n} [{','.join(['*' + p] * 9)}]\n" for p, n in pairwise("abcdef")),
+        "1:4: too large for a configuration",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), BROKEN.values(), ids=list(BROKEN))
+def test_what_is_wrong_is_said_with_its_line(text: str, expected: str) -> None:
+    assert refuse(text) == [f"bad.yaml:{expected}"]
+
+
+@pytest.mark.parametrize(("text", "at", "cause"), SYNTAX.values(), ids=list(SYNTAX))
+def test_syntax_errors_tell_the_likely_cause(text: str, at: str, cause: str) -> None:
+    assert refuse(text) == [f"bad.yaml:{at}: not valid YAML: {cause}"]
+
+
+@pytest.mark.parametrize(("text", "expected"), UNREADABLE.values(), ids=list(UNREADABLE))
+def test_what_is_no_configuration_at_all(text: str, expected: str) -> None:
+    assert refuse(text) == [f"bad.yaml:{expected}"]
+
+
+def test_all_errors_at_once_in_the_order_of_the_file() -> None:
+    text = """name: 3
+seed: -1
+seed: 2
+data: {source: file, path: "${GMTS_NOT_SET}/a.csv", colums: {}}
+models:
+  - kind: coxx
+    alpa: 1
+  - knd: cox
+  - kind: logistic
+    alpha: 0
+  - kind: logistic
+horizons: [24, 12]
+evaluation: {scheme: {kind: k_fold, folds: 1}}
+question: !x [why]
+"""
+    lines = refuse(text, "jobs=all", "trackng.uri=x")
+    keys = [line.split(": ")[1] for line in lines]
+    assert keys == [
+        "name",
+        "seed",
+        "data.path",
+        "data.colums",
+        "models.0.kind",
+        "models.0.alpa",
+        "models.1.knd",
+        "models.2.alpha",
+        "models.3.kind",
+        "horizons",
+        "evaluation.scheme.folds",
+        "question",
+        "jobs",
+        "trackng",
+    ]
+    assert [line.startswith("--set ") for line in lines] == [False] * 12 + [True] * 2
+
+
+def test_the_line_of_the_file_is_shown_under_the_error() -> None:
+    assert said(GOOD.replace("alpha", "alpa")).splitlines()[1:] == [
+        "        alpa: 1.0",
+        "        ^",
+    ]
+    assert said("name: small\n\tseed: 1\n").splitlines()[1:] == ["    \tseed: 1", "    ^"]
+    long = said(GOOD + f"question: [{'why ' * 100}]\n").splitlines()
+    assert all(len(line) < 160 for line in long)
+
+
+def test_one_mistake_is_one_error() -> None:
+    """A misspelt key is not missing as well; wrong items do not make a list too short."""
+    assert len(refuse(GOOD.replace("name", "nmae"))) == 1
+    assert len(refuse(GOOD.replace("kind", "knd"))) == 1
+    assert len(refuse(GOOD.replace("kind: cox", "kind: 3"))) == 1
+    assert len(refuse(GOOD.replace("models", "model"))) == 1
+    assert len(refuse(GOOD + "features: [1]\n")) == 1
+
+
+OVERRIDES = {
+    "models.0.alpa=1": "models.0.alpa: not a key of 'cox'; did you mean 'alpha'? "
+    "(valid: alpha, kind, name, strata)",
+    "modles.0.alpha=1": f"modles: not a key; did you mean 'models'? {TOP}",
+    "models.0.alpha=-1": "models.0.alpha: must be a number of at least 0, is -1",
+    "models.1.alpha=1": "models.1.alpha: models is a list, with item 0 only",
+    "models.cox.alpha=1": "models.cox.alpha: models is a list, with item 0 only; 'cox' is models.0",
+    "horizons.0=6": "horizons: must be a list (at least 1 item; each item a number above 0 and at "
+    "most 1200), is a mapping; it is not in the file, so set the whole list",
+    "name.x=1": "name.x: name is the text 'small', so there is nothing in it",
+    "evaluation.scheme={kind: kfold}": "evaluation.scheme.kind: 'kfold' is not a kind; "
+    "did you mean 'k_fold'? (valid: k_fold, leave_one_cohort_out, temporal)",
+    "evaluation.scheme={kind: k_fold, folds: 1}": "evaluation.scheme.folds: must be a whole number "
+    "of at least 2, is 1",
+    "seed=[1": "seed: the value is not valid YAML: the [ that opens here is not closed by ]",
+    "seed=!!int 3": "seed: tags such as !!int are not allowed; write plain values",
+    "data={source: synthetic, seed: 1, seed: 2}": "data.seed: given twice; keep one",
+    "seed=": "seed: has no value; it must be a whole number from 0 to 4294967295",
+    "store=${GMTS_NOT_SET}": "store: the environment variable GMTS_NOT_SET is not set; set it with "
+    "'export GMTS_NOT_SET=...' (Linux, Mac) or '$env:GMTS_NOT_SET = \"...\"' (Windows PowerShell)",
+    "seed": "write key=value, such as models.0.alpha=0.1",
+    "=3": "write key=value, such as models.0.alpha=0.1",
+    "a..b=3": "write key=value, such as models.0.alpha=0.1",
+}
+
+
+@pytest.mark.parametrize("override", OVERRIDES)
+def test_errors_of_overrides_name_the_override(override: str) -> None:
+    assert refuse(GOOD, override)[0] == f"--set {override}: {OVERRIDES[override]}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows guesses the home of any name")
+def test_the_home_of_nobody() -> None:
+    assert refuse(GOOD + "store: ~gmts_nobody/x\n") == [
+        "bad.yaml:7:8: store: the home folder behind '~' is not known; write the path out"
+    ]
+
+
+def test_what_an_override_replaces_is_not_complained_about() -> None:
+    assert refuse(GOOD.replace("1.0", "-1"), "models.0.alpha=-2") == [
+        "--set models.0.alpha=-2: models.0.alpha: must be a number of at least 0, is -2"
+    ]
+    Path("bad.yaml").write_text(GOOD.replace("1.0", "-1"), encoding="utf-8")
+    assert read_config("bad.yaml", ["models.0.alpha=2"]).config.models[0].name == "cox"
+
+
+def test_no_error_shows_a_password() -> None:
+    address = "https://someone:s3cr3t@" + "host" * 30
+    tracking = f"tracking:\n  uri: {address}\n  url: {address}\n  experiment: [{address}]\n"
+    text = said(
+        GOOD + tracking + f"seed: {address}\nstore: [{address}\n",
+        f"tracking.uri={address}",
+    )
+    text += said(GOOD + tracking + f"seed: {address}\nendpoint: {address}\n", f"jobs={address}")
+    assert "s3cr3t" not in text
+    assert "someone" not in text
+    assert "https://***@host" in text
+
+
+# -------------------------------------------- what the words are made from
+
+
+def test_rules_know_the_open_data_and_the_defaults() -> None:
+    assert {name for name, card in DATASETS.items() if card.obtain} == NEED_PATH
+    without = {name for name, card in DATASETS.items() if card.cohorts.startswith("none")}
+    assert without == WITHOUT_COHORTS
+    synthetic = json_schema()["$defs"]["SyntheticData"]["properties"]
+    assert synthetic["first_cohort"]["default"] == FIRST_COHORT
+    assert synthetic["last_cohort"]["default"] == LAST_COHORT
+    for model in find(("models", 0)).options or find(("models", 0, "cox", "kind")).options.values():
+        assert model["properties"]["name"]["default"] == model["properties"]["kind"]["const"]
+
+
+def test_every_pattern_has_words_and_every_required_key_an_example() -> None:
+    schema = json_schema()
+    parts = [schema, *schema["$defs"].values()]
+    patterns = {
+        node["pattern"]
+        for part in parts
+        for node in part["properties"].values()
+        if "pattern" in node
+    }
+    assert patterns == set(PATTERNS)
+    required = {key for part in parts for key in part.get("required", ())}
+    assert {
+        key
+        for key in required
+        if not any(choices(part["properties"].get(key, {})) for part in parts)
+    } <= set(EXAMPLES)
+    example = "\n".join(f"{key}: {EXAMPLES[key]}" for key in ("name", "data", "models"))
+    Path("example.yaml").write_text(example, encoding="utf-8")
+    assert read_config("example.yaml").config.name == "my-experiment"
+
+
+def test_every_key_has_a_meaning_and_no_meaning_is_left_over() -> None:
+    schema = json_schema()
+    parts = {"ExperimentConfig": schema, **schema["$defs"]}
+    keys = {
+        f"{name}.{key}": node
+        for name, part in parts.items()
+        for key, node in part["properties"].items()
+    }
+    assert [key for key, node in keys.items() if not node.get("description")] == []
+    assert set(MEANINGS) <= set(keys)
+    assert [key for key, text in MEANINGS.items() if keys[key]["description"] != text] == []
+
+
+# ------------------------------------------------------- random mistakes
+
+RICH: dict[str, Any] = {
+    "name": "rich",
+    "seed": 3,
+    "data": {
+        "source": "file",
+        "path": "a.csv",
+        "columns": {"specialism": "Stream", "start_date": "Start"},
+        "labels": {"specialism": {"HI": "Health Informatics"}},
+        "attributes": {"pay": {"kind": "number", "unit": "GBP"}},
+    },
+    "endpoint": "left_nhs",
+    "horizons": [12, 24.5],
+    "features": ["specialism", "pay"],
+    "models": [
+        {"kind": "kaplan_meier"},
+        {"kind": "cox", "alpha": 0.5, "strata": "specialism"},
+        {"kind": "logistic", "name": "logit"},
+    ],
+    "evaluation": {"scheme": {"kind": "k_fold", "folds": 5}, "level": 0.9},
+    "tracking": {"enabled": False, "uri": None},
+    "jobs": 1,
+}
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+    st.sampled_from(["cox", "coxx", "file", "no", "1e-3", "${X}", "~", "default", "a: b"]),
+    st.lists(st.integers(0, 3), max_size=2),
+    st.dictionaries(st.sampled_from(["kind", "a", "0"]), st.integers(0, 3), max_size=2),
+)
+
+
+def _paths(node: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    children = node.items() if isinstance(node, dict) else enumerate(node)
+    found = []
+    for key, value in children:
+        found.append((*at, key))
+        if isinstance(value, dict | list):
+            found += _paths(value, (*at, key))
+    return found
+
+
+def _renamed(mapping: dict[str, Any], key: str, name: str) -> dict[str, Any]:
+    return {name if each == key else each: value for each, value in mapping.items()}
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """Return RICH with up to three keys renamed, deleted or given another value."""
+    config = copy.deepcopy(RICH)
+    for _ in range(draw(st.integers(1, 3))):
+        path = draw(st.sampled_from(_paths(config)))
+        holder: Any = config
+        for step in path[:-1]:
+            holder = holder[step]
+        action = draw(st.sampled_from(["rename", "delete", "replace", "replace"]))
+        if action == "delete":
+            del holder[path[-1]]
+        elif action == "replace":
+            holder[path[-1]] = draw(VALUES)
+        elif isinstance(holder, dict):
+            name = draw(st.text("abcdeiklnmoprst_-: ", min_size=1, max_size=8))
+            fresh = _renamed(holder, path[-1], name)
+            holder.clear()
+            holder.update(fresh)
+    return dump_yaml(config)
+
+
+@st.composite
+def garbled(draw: st.DrawFn) -> str:
+    """Return RICH as text with a few characters replaced, put in or taken away."""
+    text = dump_yaml(RICH)
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(text)))
+        end = min(len(text), start + draw(st.integers(0, 3)))
+        signs = st.text("\n\t\r :-[]{}&*!|>'\"%@#?,aé\x00\x85\u2028", max_size=3)
+        text = text[:start] + draw(signs) + text[end:]
+    return text
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(text=mutated() | garbled())
+def test_random_mistakes_are_told_with_a_line_of_the_file(text: str) -> None:
+    Path("bad.yaml").write_text(text, encoding="utf-8", newline="")
+    lines = re.split("\r\n|\r|\n", text)
+    try:
+        loaded = read_config("bad.yaml")
+    except ConfigError as error:
+        told = [line for line in str(error).split("\n") if not line.startswith("    ")]
+        assert told
+        for line in told:
+            found = re.match(r"bad\.yaml:(\d+):(\d+): \S", line)
+            assert found, line
+            at, column = int(found[1]), int(found[2])
+            assert 1 <= at <= max(1, len(lines) - (lines[-1] == ""))
+            assert 1 <= column <= len(lines[at - 1]) + 1
+    else:
+        assert loaded.config.models
