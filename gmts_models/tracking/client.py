@@ -37,7 +37,22 @@ def tracker(uri: str, *, fix: str) -> Iterator[Any]:
     with tracker_errors(uri, fix=fix):
         from mlflow import MlflowClient
 
-        yield MlflowClient(tracking_uri=uri)
+        client = MlflowClient(tracking_uri=uri)
+        try:
+            yield client
+        finally:
+            _close(client)
+
+
+def _close(client: Any) -> None:
+    """Close the database, which MLflow keeps open for good.
+
+    Its file could not be moved on Windows, and one put in its place would not be seen. Others
+    who use the same engine connect again by themselves.
+    """
+    store = getattr(getattr(client, "_tracking_client", None), "store", None)
+    if (engine := getattr(store, "engine", None)) is not None:
+        engine.dispose()
 
 
 @contextmanager

@@ -6,7 +6,8 @@ Names, stated once:
   specialism. ``c_index`` has no horizon.
 - ``across_months/brier`` is the same score as a series, its step the horizon in months.
 - ``retention.12m`` and ``retention.12m/finance`` are retention at a horizon;
-  ``retention/finance`` is the curve, its step the month.
+  ``retention/finance`` is the curve, its step the month. ``left_at_start`` is the share that
+  left on completing the scheme, where the clock starts then.
 
 A suppressed value is not written. MLflow allows letters, digits and ``_ - . / : space``.
 """
@@ -32,7 +33,7 @@ MODEL_TAG = "gmts.model"
 _LONGEST_VALUE = 500
 _LONGEST_TAG = 5000
 # In the configuration file, which is shared whole: a person's own labels make poor parameters.
-_NOT_A_PARAMETER = ("models", "data.columns", "data.labels", "data.attributes", "tracking")
+_NOT_A_PARAMETER = ("models", "data.columns", "data.labels", "data.attributes", "tracking", "jobs")
 _LEADERBOARD = {  # column: metric
     "mean_brier": "mean_brier",
     "mean_ipa": "mean_ipa",
@@ -88,10 +89,11 @@ def execution_entry(folder: RunFolder) -> Entry:
         }
         | _versions(record),
         params=_flat_params(folder.config)
-        | {f"count.{_legal(name)}": str(n) for name, n in _shown_counts(record)},
+        | {f"count.{_legal(name).replace(' ', '_')}": str(n) for name, n in _shown_counts(record)},
         points=(
             *_retention_points(folder.tables["retention"], slugs),
             *_curve_points(folder.tables.get("curves", []), slugs),
+            *_atom_points(record, slugs),
             Point(key="seconds", value=record.seconds),
         ),
         files=folder.shared,
@@ -129,11 +131,8 @@ def model_entry(folder: RunFolder, model: ModelRecord) -> Entry:
 
 def short_name(record: RunRecord) -> str:
     """Return the run's name without the experiment's: MLflow's lists cut names at 14 letters."""
-    prefix = re.sub(r"[^a-z0-9]+", "-", record.experiment.lower()).strip("-")
-    short = record.run_name
-    for start in (f"{record.experiment}-", f"{prefix}-"):
-        short = short.removeprefix(start)
-    return short or record.run_name
+    name = "-".join(record.experiment.lower().split())
+    return record.run_name.removeprefix(f"{name}-") or record.run_name
 
 
 def group_slugs(folder: RunFolder) -> dict[str, str]:
@@ -165,10 +164,14 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{name}.")
         elif isinstance(value, list | tuple):
-            flat[name] = ", ".join(str(item) for item in value)[:_LONGEST_VALUE]
+            flat[name] = ", ".join(_text(item) for item in value)[:_LONGEST_VALUE]
         elif value is not None:
-            flat[name] = str(value)[:_LONGEST_VALUE]
+            flat[name] = _text(value)[:_LONGEST_VALUE]
     return flat
+
+
+def _text(value: Any) -> str:
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _flat_params(config: dict[str, Any]) -> dict[str, str]:
@@ -221,6 +224,15 @@ def _curve_points(rows: list[Row], slugs: dict[str, str]) -> tuple[Point, ...]:
         for row in rows
         # Steps are whole numbers: a value between two months belongs to neither.
         if number(row, "months").is_integer()
+    )
+
+
+def _atom_points(record: RunRecord, slugs: dict[str, str]) -> tuple[Point, ...]:
+    """Return who left at the very start of the clock, which no curve shows."""
+    return _points(
+        Point(key=_key("left_at_start", math.nan, slugs.get(atom.group)), value=atom.share)
+        for atom in record.atoms
+        if atom.share is not None
     )
 
 

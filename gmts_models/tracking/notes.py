@@ -41,7 +41,7 @@ def run_note(folder: RunFolder) -> str:
         f"{_warning(folder)}{_line(record.question)}".strip(),
         _headline(retention, leaderboard),
         "#### Still here",
-        _retention_table(retention),
+        _retention_table(retention, {atom.group: atom.share for atom in record.atoms}),
     ]
     if leaderboard:
         parts += ["#### Models, best first", _leaderboard_table(leaderboard)]
@@ -98,17 +98,21 @@ def _headline(retention: list[Row], leaderboard: list[Row]) -> str:
     return text.strip()
 
 
-def _retention_table(rows: list[Row]) -> str:
+def _retention_table(rows: list[Row], atoms: dict[str, float | None]) -> str:
     groups = list(dict.fromkeys(row["group"] for row in rows))
     horizons = list(dict.fromkeys(row["horizon_months"] for row in rows))
     cells = {(row["group"], row["horizon_months"]): row for row in rows}
     body = []
     for group in groups:
         n = number(cells[next(key for key in cells if key[0] == group)], "n")
-        count = SUPPRESSED if math.isnan(n) else f"{n:,.0f}"
-        shown = [_percent(cells[group, h]) if (group, h) in cells else "" for h in horizons]
-        body.append([group, count, *shown])
-    return _table(["group", "people", *(_horizon(h) for h in horizons)], body)
+        line = [group, SUPPRESSED if math.isnan(n) else f"{n:,.0f}"]
+        if atoms:
+            share = atoms.get(group)
+            line.append(SUPPRESSED if share is None else f"{100 * share:.0f}%")
+        line += [_percent(cells[group, h]) if (group, h) in cells else "" for h in horizons]
+        body.append(line)
+    at_start = ["left on completing"] if atoms else []
+    return _table(["group", "people", *at_start, *(_horizon(h) for h in horizons)], body)
 
 
 def _leaderboard_table(rows: list[Row]) -> str:

@@ -16,6 +16,7 @@ from gmts_models.errors import PublishError
 from gmts_models.tracking import entries
 from gmts_models.tracking.client import hide_password, tracker
 from gmts_models.tracking.entries import KEY_TAG, MODEL_TAG, Entry
+from gmts_models.tracking.lock import one_at_a_time
 from gmts_models.tracking.notes import EXPERIMENT_NOTE
 from gmts_models.tracking.runs import RunFolder, read_run_folder
 from gmts_models.tracking.store import Store, create_database, find_store, store_of
@@ -63,6 +64,8 @@ class _Target:
     artifacts: Path | None
     """Where the tracker keeps files, if that is ours to say."""
     store: Store
+    is_own_database: bool
+    """Whether `uri` is the database in `store`."""
     fix: str
 
 
@@ -95,9 +98,13 @@ def publish_run(
     """
     folder = read_run_folder(Path(run_folder))
     target = _find_target(folder, tracking_uri, store, experiment)
-    if target.uri == target.store.tracking_uri and target.store.is_default_backend:
+    if target.is_own_database:
         create_database(target.store, fix=target.fix)
-    with tracker(target.uri, fix=target.fix) as client:
+    with (
+        # Two at once would both find nothing there, and both make the run.
+        one_at_a_time(target.store.root / ".lock", fix=target.fix),
+        tracker(target.uri, fix=target.fix) as client,
+    ):
         return _Publication(client, folder, target).send()
 
 
@@ -115,6 +122,7 @@ def _find_target(
         experiment=experiment or folder.record.experiment,
         artifacts=found.artifacts if is_database else None,
         store=found,
+        is_own_database=found.is_default_backend and uri == found.tracking_uri,
         fix=f'the results are safe; once this is mended: gmts-models publish "{folder.path}"',
     )
 
@@ -197,7 +205,7 @@ class _Publication:
                 fix=f"mlflow experiments restore --experiment-id {found.experiment_id}, or give "
                 "the experiment another name",
             )
-        if self.target.store.is_default_backend and artifacts:
+        if self.target.is_own_database:
             self._check_not_moved(found.artifact_location)
         for key, text in self._experiment_tags().items():
             if key not in found.tags:  # what somebody wrote there stays

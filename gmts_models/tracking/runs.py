@@ -47,6 +47,13 @@ class ModelRecord(_Record):
     seconds: float | None = None
 
 
+class AtomRecord(_Record):
+    """The share of a group that left as the clock started; None = suppressed."""
+
+    group: str
+    share: float | None = None
+
+
 class RunRecord(_Record):
     """What run.json says."""
 
@@ -72,6 +79,7 @@ class RunRecord(_Record):
     git_dirty: bool | None = None
     versions: dict[str, str] = {}
     counts: dict[str, int | None] = {}
+    atoms: tuple[AtomRecord, ...] = ()
     models: tuple[ModelRecord, ...] = ()
     limits: tuple[str, ...] = ()
 

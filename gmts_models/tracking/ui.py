@@ -14,8 +14,9 @@ import time
 import urllib.request
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -30,6 +31,7 @@ _PORTS_TRIED = 20
 _SECONDS_TO_START = 90
 _SECONDS_TO_STOP = 10
 _MOST_EXPERIMENTS = 1000
+_print_now = partial(print, flush=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ def open_ui(
     *,
     port: int = DEFAULT_PORT,
     open_browser: bool = True,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = _print_now,
 ) -> None:
     """Show the runs of a store in MLflow's pages, until Ctrl-C.
 
@@ -281,14 +283,10 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         subprocess.run(
             ["taskkill", "/PID", str(process.pid), "/T", "/F"], capture_output=True, check=False
         )
-        process.wait()
-        return
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(_SECONDS_TO_STOP)
-        except ProcessLookupError:
-            break
-        except subprocess.TimeoutExpired:
-            continue
+    else:
+        # The second is for a child that outlives its parent.
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, number)
+                process.wait(_SECONDS_TO_STOP)
     process.wait()

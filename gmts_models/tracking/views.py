@@ -1,9 +1,8 @@
 """Ready-made views of an experiment's runs in MLflow's pages, and their addresses.
 
 MLflow keeps a shared view as a tag of the experiment. The format is its own and undocumented:
-versions from about 3.14 read a wrapper with a name and a packed state (and list it in the menu
-"Views"), older ones plain settings; the tag holds both. Where a version understands neither,
-its page shows the plain list, and nothing is lost.
+3.17 reads a wrapper with a name and a packed state, and lists it in the menu "Views"; 3.10 reads
+plain settings. The tag holds both.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ def _write_tables(tables: Path, models: tuple[str, ...], last_month: int) -> Non
         if _is_hidden(group, months):
             return ["", "", "", ""]
         value = _stays(group, months)
-        return [round(value, 4), round(value - 0.03, 4), round(value + 0.03, 4), 200 - months]
+        return [round(value, 4), round(value - 0.03, 4), round(value + 0.03, 4), 300 - months]
 
     write_csv(
         tables / "retention.csv",
@@ -167,12 +167,20 @@ def _write_tables(tables: Path, models: tuple[str, ...], last_month: int) -> Non
 def _score(value: float, group: str, months: int) -> list[object]:
     if _is_hidden(group, months):
         return ["", "", "", "", ""]
-    return [round(value / 10, 5), 0.01, round(value / 10 - 0.02, 5), round(value / 10 + 0.02, 5), 90]
+    return [
+        round(value / 10, 5),
+        0.01,
+        round(value / 10 - 0.02, 5),
+        round(value / 10 + 0.02, 5),
+        90,
+    ]
 
 
 def _png() -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
     image = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b"")
