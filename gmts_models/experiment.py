@@ -29,7 +29,8 @@ from gmts_models.features.table import FeatureTable, build_features
 from gmts_models.models.factory import make_model
 from gmts_models.provenance import fingerprint, git_state, package_versions
 from gmts_models.reporting.retention import RetentionTable, retention_curves, retention_table
-from gmts_models.run_folder import FORMAT, RunContent, write_run_folder
+from gmts_models.run_folder import RunContent, write_run_folder
+from gmts_models.run_record import AtomRecord, ModelRecord, RunRecord
 from gmts_models.tracking.store import find_store
 
 if TYPE_CHECKING:
@@ -130,9 +131,12 @@ def run_experiment(
     )
     report("writing results", 0, 1)
     coefficients = _coefficients(models, table, spec.evaluation.level)
-    record = _record(spec, checked, table, retention, evaluation, origin)
-    record["command"] = _command(config, overrides)
-    seconds = record["seconds"] = round(time.perf_counter() - began, 1)
+    record = _record(spec, checked, table, retention, evaluation, origin).model_copy(
+        update={
+            "command": _command(config, overrides),
+            "seconds": round(time.perf_counter() - began, 1),
+        }
+    )
     step, last = _grid(table, spec)
     content = RunContent(
         record=record,
@@ -157,7 +161,7 @@ def run_experiment(
     folder = write_run_folder(where.runs, content)
     published, trouble = _publish(folder, spec, where, report)
     return Run(
-        name=record["run_name"],
+        name=record.run_name,
         folder=folder,
         config=spec,
         checked=checked,
@@ -165,7 +169,7 @@ def run_experiment(
         evaluation=evaluation,
         published=published,
         publish_error=trouble,
-        seconds=seconds,
+        seconds=record.seconds,
     )
 
 
@@ -225,50 +229,48 @@ def _record(
     retention: RetentionTable,
     evaluation: Evaluation,
     origin: Path,
-) -> dict[str, Any]:
+) -> RunRecord:
     people, state = checked.valid, git_state(origin)
     created = datetime.now(UTC)
     run_key = secrets.token_hex(16)
     slug = "-".join(spec.name.lower().split())
-    return {
-        "format": FORMAT,
-        "run_name": f"{slug}-{created:%Y%m%d-%H%M%S}-{run_key[:4]}",
-        "run_key": run_key,
-        "experiment": spec.name,
-        "question": spec.question,
-        "created": created.isoformat(timespec="seconds"),
-        "seconds": 0.0,
-        "synthetic": people.synthetic,
-        "source": people.source,
-        "leaving": people.leaving,
-        "endpoint": spec.endpoint,
-        "horizons": list(spec.horizons),
-        "threshold": spec.disclosure.threshold,
-        "level": spec.evaluation.level,
-        "scheme": spec.evaluation.scheme.kind,
-        "bootstrap": spec.evaluation.bootstrap,
-        "reference": evaluation.reference,
-        "features": list(table.recipe.names),
-        "config_sha256": config_sha256(spec),
-        "data_sha256": fingerprint(people.trainees),
-        "seed": spec.seed,
-        "git_commit": state.commit,
-        "git_dirty": state.dirty,
-        "versions": package_versions(),
-        "census_date": None if people.census_date is None else f"{people.census_date:%Y-%m-%d}",
-        "counts": _counts(checked, table, spec.disclosure.threshold),
-        "atoms": _atoms(retention, spec),
-        "models": [
-            {
-                "name": each.name,
-                "kind": each.kind,
-                "params": each.model_dump(mode="json", exclude={"name", "kind"}),
-                "seconds": round(evaluation.predictions.seconds[each.name], 2),
-            }
+    return RunRecord(
+        run_name=f"{slug}-{created:%Y%m%d-%H%M%S}-{run_key[:4]}",
+        run_key=run_key,
+        experiment=spec.name,
+        question=spec.question,
+        created=created.replace(microsecond=0),
+        synthetic=people.synthetic,
+        source=people.source,
+        leaving=people.leaving,
+        endpoint=spec.endpoint,
+        horizons=spec.horizons,
+        threshold=spec.disclosure.threshold,
+        level=spec.evaluation.level,
+        scheme=spec.evaluation.scheme.kind,
+        bootstrap=spec.evaluation.bootstrap,
+        reference=evaluation.reference,
+        features=table.recipe.names,
+        config_sha256=config_sha256(spec),
+        data_sha256=fingerprint(people.trainees),
+        seed=spec.seed,
+        git_commit=state.commit,
+        git_dirty=state.dirty,
+        versions=package_versions(),
+        census_date=None if people.census_date is None else people.census_date.date(),
+        counts=_counts(checked, table, spec.disclosure.threshold),
+        atoms=_atoms(retention, spec),
+        models=tuple(
+            ModelRecord(
+                name=each.name,
+                kind=each.kind,
+                params=each.model_dump(mode="json", exclude={"name", "kind"}),
+                seconds=round(evaluation.predictions.seconds[each.name], 2),
+            )
             for each in spec.models
-        ],
-        "limits": _limits(checked, table, retention, evaluation, spec),
-    }
+        ),
+        limits=_limits(checked, table, retention, evaluation, spec),
+    )
 
 
 def _command(config: str | Path | ExperimentConfig, overrides: Sequence[str]) -> str:
@@ -298,14 +300,14 @@ def _counts(checked: Checked, table: FeatureTable, threshold: int) -> dict[str, 
     return {name: None if hidden[name] else int(counts[name]) for name in counts.index}
 
 
-def _atoms(retention: RetentionTable, spec: ExperimentConfig) -> list[dict[str, Any]]:
+def _atoms(retention: RetentionTable, spec: ExperimentConfig) -> tuple[AtomRecord, ...]:
     if spec.endpoint != "post_scheme":
-        return []
-    return [
-        {"group": group, "share": float(share), "n": None if np.isnan(n) else int(n)}
+        return ()
+    return tuple(
+        AtomRecord(group=group, share=float(share), n=None if np.isnan(n) else int(n))
         for group, share, n in zip(retention.groups, retention.atom, retention.n, strict=True)
         if np.isfinite(share)
-    ]
+    )
 
 
 def _limits(
@@ -314,7 +316,7 @@ def _limits(
     retention: RetentionTable,
     evaluation: Evaluation,
     spec: ExperimentConfig,
-) -> list[str]:
+) -> tuple[str, ...]:
     """Say in plain sentences what could not be estimated, and why."""
     said = []
     if checked.valid.synthetic:
@@ -348,7 +350,7 @@ def _limits(
         said.append("Fewer than 30 people left, so intervals of the scores are too narrow.")
     if spec.endpoint == "left_scheme":
         said.append("Completing the scheme competes with withdrawing; those who completed stay.")
-    return said
+    return tuple(said)
 
 
 def _publish(

@@ -6,12 +6,10 @@ the tracker read nothing else. ``docs/run-folder.md`` lists the files.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +17,7 @@ import pandas as pd
 from gmts_models.disclosure import is_small, suppress_counts, suppress_rows
 from gmts_models.errors import DataError
 from gmts_models.evaluation.evaluate import Evaluation
-
-FORMAT = 1
-"""Of the layout; readers refuse a newer one."""
+from gmts_models.run_record import RunRecord, write_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +36,7 @@ class RunContent:
     rejected : reason and rows.
     """
 
-    record: dict[str, Any]
+    record: RunRecord
     config: str
     retention: pd.DataFrame
     curves: pd.DataFrame
@@ -61,7 +57,7 @@ def write_run_folder(runs: Path, content: RunContent) -> Path:
     # Imported here: a report needs matplotlib, reading a run folder does not.
     from gmts_models.reporting.report import write_figures, write_report
 
-    name = str(content.record["run_name"])
+    name = content.record.run_name
     building, finished = runs / f".building-{name}", runs / name
     try:
         (building / "tables").mkdir(parents=True)
@@ -73,8 +69,7 @@ def write_run_folder(runs: Path, content: RunContent) -> Path:
             building / "private" / "predictions.parquet", index=False
         )
         (building / "config.yaml").write_text(content.config, encoding="utf-8")
-        record = json.dumps(content.record, indent=1, ensure_ascii=False) + "\n"
-        (building / "run.json").write_text(record, encoding="utf-8")
+        write_record(content.record, building)
         write_figures(building)
         write_report(building)
         building.rename(finished)  # the same disc, so whole or not at all
@@ -93,7 +88,7 @@ def write_run_folder(runs: Path, content: RunContent) -> Path:
 
 def shareable_tables(content: RunContent) -> dict[str, pd.DataFrame]:
     """Return the tables as they are published, by file name."""
-    threshold = content.record["threshold"]
+    threshold = content.record.threshold
     found = content.evaluation
     leaderboard = found.leaderboard.copy()
     leaderboard.insert(2, "kind", leaderboard["model"].map(content.kinds))
@@ -105,7 +100,7 @@ def shareable_tables(content: RunContent) -> dict[str, pd.DataFrame]:
         "calibration": suppress_rows(
             found.calibration, "n", ["predicted", "observed", "lower", "upper", "n"], threshold
         ),
-        "data": pd.DataFrame(list(content.record["counts"].items()), columns=["item", "count"]),
+        "data": pd.DataFrame(list(content.record.counts.items()), columns=["item", "count"]),
         "rejected": content.rejected.assign(
             # The number of rejected rows is shown in data.csv.
             rows=suppress_counts(

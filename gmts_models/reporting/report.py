@@ -84,7 +84,7 @@ def render_report(run: RunFolder) -> str:
         title=f"Retention by specialism: {run.facts.experiment}",
         level=words.level(run.facts.level),
         created=words.day(run.facts.created),
-        census=words.day(run.facts.census_date or ""),
+        census=words.day(run.facts.census_date) if run.facts.census_date else "",
         endpoint=_ENDPOINTS.get(run.facts.endpoint, ""),
         answer=answer,
         counts=counts,
@@ -164,7 +164,7 @@ def _made(run: RunFolder) -> tuple[tuple[str, str], ...]:
     commit = facts.git_commit or "not known"
     if facts.git_commit and facts.git_dirty:
         commit += ", with changes that were not committed"
-    seconds = "" if facts.seconds is None else f", in {facts.seconds:,.0f} seconds"
+    seconds = f", in {facts.seconds:,.0f} seconds"
     versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
     draws = f" Intervals of scores: {facts.bootstrap:,} draws." if facts.bootstrap else ""
     made = {

@@ -9,76 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gmts_models.disclosure import is_small, suppress_counts
 from gmts_models.errors import DataError
+from gmts_models.run_record import RunRecord, read_record
 
 ALL = "All"
 """The group that holds everybody."""
-
-
-class _Facts(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class ModelFacts(_Facts):
-    """One model of the run."""
-
-    name: str
-    kind: str = ""
-    params: dict[str, Any] = {}
-    seconds: float | None = None
-
-
-class Atom(_Facts):
-    """The share of a group of n that left exactly when the clock started; None = suppressed."""
-
-    group: str
-    share: float | None = None
-    n: int | None = None
-
-
-class RunFacts(_Facts):
-    """``run.json``."""
-
-    format: Literal[1]
-    run_name: str
-    experiment: str
-    question: str = ""
-    created: str = ""
-    seconds: float | None = None
-    synthetic: bool
-    source: str = ""
-    leaving: str = "leaving"
-    command: str = "gmts-models run config.yaml"
-    endpoint: str = "left_nhs"
-    horizons: tuple[float, ...]
-    threshold: Annotated[int, Field(ge=1)]
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    scheme: str = ""
-    bootstrap: int | None = None
-    reference: str | None = None
-    features: tuple[str, ...] = ()
-    census_date: str | None = None
-    config_sha256: str = ""
-    data_sha256: str = ""
-    seed: int | None = None
-    git_commit: str | None = None
-    git_dirty: bool | None = None
-    versions: dict[str, str] = {}
-    counts: dict[str, int | None] = {}
-    models: tuple[ModelFacts, ...] = ()
-    limits: tuple[str, ...] = ()
-    atoms: tuple[Atom, ...] = ()
-
-    @property
-    def event_words(self) -> str:
-        """What is counted, to stand after "without"."""
-        return "withdrawing from the scheme" if self.endpoint == "left_scheme" else self.leaving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +102,7 @@ class RunFolder:
     """
 
     path: Path
-    facts: RunFacts
+    facts: RunRecord
     retention: pd.DataFrame
     curves: pd.DataFrame
     scores: pd.DataFrame
@@ -191,30 +130,12 @@ def read_run_folder(path: Path) -> RunFolder:
 
     Raises
     ------
-    DataError : the folder holds no finished run, or a file of it is not what a run writes.
+    InputError : the folder holds no finished run.
+    DataError : a file of it is not what a run writes.
     """
-    facts = _read_facts(path / "run.json")
+    facts = read_record(path)
     tables = {name: _read_table(path, name, facts.threshold) for name in _LAYOUTS}
     return RunFolder(path=path, facts=facts, **tables)
-
-
-def _read_facts(path: Path) -> RunFacts:
-    try:
-        return RunFacts.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(
-            "there is no finished run here",
-            where=str(path),
-            fix="give the folder of a run: the one that holds run.json",
-        ) from None
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise DataError(
-            f"run.json cannot be understood: {first['msg']}",
-            where=f"{path}, {key}" if key else str(path),
-            fix="a report needs a run of this version of gmts_models: run the experiment again",
-        ) from None
 
 
 def _read_table(folder: Path, name: str, threshold: int) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date
 
 from markupsafe import Markup
 
@@ -109,12 +109,8 @@ def level(value: float) -> str:
     return f"{100 * value:g}{_NARROW_SPACE}%"
 
 
-def day(stamp: str) -> str:
-    """Print an ISO time stamp as "24 November 2026"; anything else as it stands."""
-    try:
-        moment = datetime.fromisoformat(stamp)
-    except ValueError:
-        return stamp
+def day(moment: date) -> str:
+    """Print a day as "24 November 2026"."""
     names = "January February March April May June July August September October November December"
     return f"{moment.day} {names.split()[moment.month - 1]} {moment.year}"
 

@@ -24,9 +24,10 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from gmts_models.run_record import ModelRecord, RunRecord
 from gmts_models.tracking import notes
 from gmts_models.tracking.notes import ALL
-from gmts_models.tracking.runs import ModelRecord, Row, RunFolder, RunRecord, file_name, number
+from gmts_models.tracking.runs import Row, RunFolder, file_name, number
 
 KEY_TAG = "gmts.run_key"
 MODEL_TAG = "gmts.model"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from gmts_models.disclosure import SUPPRESSED
-from gmts_models.tracking.runs import ModelRecord, Row, RunFolder, number
+from gmts_models.run_record import ModelRecord
+from gmts_models.tracking.runs import Row, RunFolder, number
 
 ALL = "All"  # the group of everybody, in each table
 _LONGEST = 7500  # MLflow cuts at 8,000

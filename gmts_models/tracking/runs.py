@@ -5,24 +5,20 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from gmts_models.data.columns import TRAINEES
-from gmts_models.disclosure import DEFAULT_THRESHOLD
 from gmts_models.errors import DataError, InputError
+from gmts_models.run_record import FILE, RunRecord, read_record
 from gmts_models.tracking.client import hide_password
 
-FORMAT = 1
 _NEEDED = ("config.yaml", "tables/retention.csv", "tables/scores.csv")
 _SHARED = (("", "report.html"), ("tables", "*.csv"), ("figures", "*.png"))
 # private/ is not in this list, nor is anything else that a folder may hold one day.
@@ -30,58 +26,6 @@ _PEOPLE_COUNTS = ("n", "at_risk")
 _UNFINISHED = (".tmp", ".partial", ".part")
 
 Row = dict[str, str]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class _Record(BaseModel):
-    # Open: a later minor version may write more than this one reads.
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
-
-
-class ModelRecord(_Record):
-    """A model of a run, as run.json has it."""
-
-    name: Annotated[str, Field(pattern=r"^[\w-]+$")]
-    kind: str
-    params: dict[str, Any] = {}
-    seconds: float | None = None
-
-
-class AtomRecord(_Record):
-    """The share of a group that left as the clock started; None = suppressed."""
-
-    group: str
-    share: float | None = None
-
-
-class RunRecord(_Record):
-    """What run.json says."""
-
-    format: int
-    run_name: Annotated[str, Field(min_length=1)]
-    run_key: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-    experiment: Annotated[str, Field(min_length=1)]
-    question: str = ""
-    created: datetime
-    seconds: float = 0.0
-    synthetic: bool
-    source: str = ""
-    leaving: str = ""
-    endpoint: str
-    horizons: tuple[float, ...]
-    threshold: Annotated[int, Field(ge=1)] = DEFAULT_THRESHOLD
-    level: float = 0.95
-    scheme: str = ""
-    config_sha256: Sha256
-    data_sha256: Sha256
-    seed: int | None = None
-    git_commit: str | None = None
-    git_dirty: bool | None = None
-    versions: dict[str, str] = {}
-    counts: dict[str, int | None] = {}
-    atoms: tuple[AtomRecord, ...] = ()
-    models: tuple[ModelRecord, ...] = ()
-    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,36 +104,11 @@ def number(row: Row, column: str) -> float:
 
 
 def _read_record(path: Path) -> RunRecord:
-    file = path / "run.json"
     if path.name.startswith(".") or path.name.endswith(_UNFINISHED):
         raise _unfinished(path, "it still has its temporary name")
-    if not file.is_file():
-        if any((path / name).exists() for name in (*_NEEDED, "private")):
-            raise _unfinished(path, "run.json is missing")
-        raise InputError(
-            "this is not a run folder: it has no run.json",
-            where=str(path),
-            fix="run folders are in the store: gmts_store/runs/<run>",
-        )
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        raise _unfinished(path, "run.json is not valid JSON") from None
-    written = content.get("format") if isinstance(content, dict) else None
-    if isinstance(written, int) and written > FORMAT:
-        raise DataError(
-            f"the run folder has format {written}; this version reads up to {FORMAT}",
-            where=str(file),
-            fix="pip install --upgrade gmts-models",
-        )
-    try:
-        return RunRecord.model_validate(content)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise DataError(
-            f"run.json is damaged: {key}: {first['msg']}", where=str(file), fix="run it again"
-        ) from None
+    if not (path / FILE).is_file() and any((path / name).exists() for name in _NEEDED):
+        raise _unfinished(path, f"{FILE} is missing")
+    return read_record(path)
 
 
 def _unfinished(path: Path, why: str) -> DataError:

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from gmts_models.data.columns import SPECIALISMS
-from gmts_models.errors import DataError
+from gmts_models.errors import InputError
 from gmts_models.reporting import report, write_figures, write_report
 from gmts_models.reporting.words import percent
 
@@ -435,7 +435,7 @@ def test_a_page_is_written_whole_or_not_at_all(
 
 
 def test_no_run_no_page(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no finished run"):
+    with pytest.raises(InputError, match="no finished run"):
         write_report(tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -470,7 +470,7 @@ def _only_all(make_run: MakeRun) -> Path:
 
 
 def test_nothing_missing_is_printed_as_such(make_run: MakeRun) -> None:
-    facts: dict[str, Any] = {"git_commit": None, "seconds": None, "seed": None, "created": ""}
+    facts: dict[str, Any] = {"git_commit": None, "seed": None}
     folder = make_run(["A", "B"], [60, 3], **facts)
     rewrite(folder, "leaderboard", lambda t: t.assign(lower=np.nan, c_index=np.nan))
     rewrite(folder, "retention", lambda t: t.assign(lower=np.nan, upper=np.nan))

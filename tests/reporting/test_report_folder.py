@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gmts_models.errors import DataError
+from gmts_models.errors import DataError, InputError
 from gmts_models.reporting.run_folder import read_run_folder
 
 MakeRun = Callable[..., Path]
@@ -24,24 +24,22 @@ def test_reads_what_a_run_writes(make_run: MakeRun) -> None:
 
 
 def test_a_folder_without_a_run(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no finished run") as caught:
+    with pytest.raises(InputError, match=r"no finished run here: no run\.json"):
         read_run_folder(tmp_path)
-    assert "run.json" in str(caught.value.fix)
 
 
 @pytest.mark.parametrize(
-    ("facts", "key"), [({"format": 2}, "format"), ({"threshold": 0}, "threshold")]
+    ("facts", "said"), [({"format": 2}, "reads up to 1"), ({"threshold": 0}, "damaged: threshold")]
 )
-def test_facts_of_another_kind(make_run: MakeRun, facts: dict[str, int], key: str) -> None:
-    with pytest.raises(DataError, match="cannot be understood") as caught:
+def test_facts_of_another_kind(make_run: MakeRun, facts: dict[str, int], said: str) -> None:
+    with pytest.raises(DataError, match=said):
         read_run_folder(make_run(**facts))
-    assert str(caught.value.where).endswith(f"run.json, {key}")
 
 
 def test_broken_json(make_run: MakeRun) -> None:
     folder = make_run()
     (folder / "run.json").write_text("{", encoding="utf-8")
-    with pytest.raises(DataError, match="cannot be understood"):
+    with pytest.raises(DataError, match="not valid JSON"):
         read_run_folder(folder)
 
 

@@ -43,7 +43,7 @@ def test_keys_of_a_later_version_do_no_harm(folder: Path) -> None:
 def test_not_a_run_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such run folder"):
         read_run_folder(tmp_path / "none")
-    with pytest.raises(InputError, match="not a run folder"):
+    with pytest.raises(InputError, match="no finished run here"):
         read_run_folder(tmp_path)
 
 
