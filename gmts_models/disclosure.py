@@ -2,8 +2,11 @@
 
 The rule, stated once: a count from 1 to threshold - 1 is replaced by a missing value, printed
 as ``SUPPRESSED``; 0 is shown, since it names nobody, unless the caller says that it does. Where
-exactly one cell of a group that adds up to a published total is suppressed, the next smallest
-cell goes too, or the first could be had by subtraction.
+cells add up to a published total, the smallest of the others go too, until the hidden ones cannot
+be had by subtraction: at least two, and together well above their least possible sum. What is
+published of groups hides a group everywhere or nowhere.
+
+Not controlled are differences between successive numbers at risk.
 """
 
 from __future__ import annotations
@@ -37,7 +40,11 @@ def is_small(counts: pd.Series[Any], threshold: int = DEFAULT_THRESHOLD) -> pd.S
 
 
 def suppress_counts(
-    counts: pd.Series[Any], threshold: int = DEFAULT_THRESHOLD, *, total_published: bool = False
+    counts: pd.Series[Any],
+    threshold: int = DEFAULT_THRESHOLD,
+    *,
+    total_published: bool = False,
+    also: Any = False,
 ) -> pd.Series[float]:
     """Replace small counts by missing values.
 
@@ -45,19 +52,27 @@ def suppress_counts(
     ----------
     counts : (k,) non-negative counts.
     threshold : smallest count that may be shown, from 1 on.
-    total_published : whether the sum of `counts` is shown too. Then a single suppressed cell
-        takes the smallest of the others (the first such one) with it.
+    total_published : whether the sum of `counts` is shown too. Then the smallest of the others go
+        with the small ones, until their sum tells none of them.
+    also : (k,) bool, cells to hide for other reasons.
 
     Returns
     -------
     (k,) float Series, NaN where suppressed.
     """
-    hidden = is_small(counts, threshold)
-    if total_published and int(hidden.sum()) == 1:
+    hidden = is_small(counts, threshold) | also
+    while total_published and _tells(counts[hidden], threshold):
         others = counts[~hidden & (counts > 0)]
-        if len(others):
-            hidden = hidden | (hidden.index == others.idxmin())
+        if not len(others):
+            break
+        hidden = hidden | (hidden.index == others.idxmin())
     return counts.astype(float).mask(hidden)
+
+
+def _tells(hidden: pd.Series[Any], threshold: int) -> bool:
+    """Whether the sum of hidden counts gives one of them away, or nearly."""
+    people = hidden[hidden > 0]
+    return len(people) > 0 and (len(people) < 2 or people.sum() - len(people) < threshold)
 
 
 def suppress_rows(

@@ -29,7 +29,7 @@ from gmts_models.features.table import FeatureTable, build_features
 from gmts_models.models.factory import make_model
 from gmts_models.provenance import fingerprint, git_state, package_versions
 from gmts_models.reporting.retention import RetentionTable, retention_curves, retention_table
-from gmts_models.run_folder import RunContent, write_run_folder
+from gmts_models.run_folder import RunContent, hide_rare_terms, write_run_folder
 from gmts_models.run_record import AtomRecord, ModelRecord, RunRecord
 from gmts_models.tracking.store import find_store
 
@@ -130,7 +130,7 @@ def run_experiment(
         on_done=lambda done, of: report("fitting models", done, of),
     )
     report("writing results", 0, 1)
-    coefficients = _coefficients(models, table, spec.evaluation.level)
+    coefficients = _coefficients(models, table, spec)
     record = _record(spec, checked, table, retention, evaluation, origin).model_copy(
         update={
             "command": _command(config, overrides),
@@ -203,14 +203,15 @@ def load_people(spec: ExperimentConfig) -> Checked:
 
 
 def _coefficients(
-    models: dict[str, Any], table: FeatureTable, level: float
+    models: dict[str, Any], table: FeatureTable, spec: ExperimentConfig
 ) -> dict[str, pd.DataFrame]:
     """Fit the models that have coefficients on everyone; those that fail are judged already."""
     tables = {}
     for name, model in models.items():
         if hasattr(model, "summary"):
             try:
-                tables[name] = model.fit(table.X, table.y).summary(level)
+                summary = model.fit(table.X, table.y).summary(spec.evaluation.level)
+                tables[name] = hide_rare_terms(summary, table.X, spec.disclosure.threshold)
             except GmtsError as error:
                 log.info("%s has no coefficients: %s", name, error.what)
     return tables
@@ -296,7 +297,9 @@ def _counts(checked: Checked, table: FeatureTable, threshold: int) -> dict[str, 
         }
     )
     hidden = is_small(counts, threshold)
-    hidden["rows"] |= hidden["rejected"]  # or the difference from "valid" would tell
+    # Or the difference from "valid" would tell.
+    hidden["rows"] |= hidden["rejected"]
+    hidden["followed"] |= 0 < counts["valid"] - counts["followed"] < threshold
     return {name: None if hidden[name] else int(counts[name]) for name in counts.index}
 
 
@@ -345,6 +348,13 @@ def _limits(
                 "others were not followed for as long, entered later, or are in cohorts too small "
                 "to be held out."
             )
+    averaged = str(evaluation.leaderboard["horizons"].iloc[0])
+    asked = ", ".join(f"{h:g}" for h in spec.horizons)
+    if averaged != asked:
+        said.append(
+            f"The leaderboard averages over {averaged or 'no'} of {asked} months: elsewhere the "
+            f"reference, {evaluation.reference}, has no estimate for everyone."
+        )
     left = int(table.y.left.sum())
     if left < 30:
         said.append("Fewer than 30 people left, so intervals of the scores are too narrow.")

@@ -43,8 +43,8 @@ class Outcome:
     causes : names of the causes 1..k; default ``("left",)`` for one, else ``("cause 1", ...)``.
     ids : (n,) labels of people, where one person has several start-stop rows. The rows of one
         person must not overlap, and only the last may end in an event. Default: a person a row.
-    index : the index of the frame that these rows belong to; default that of `exit`, if it is
-        a Series. Models refuse an X whose index differs.
+    index : the index of the frame that these rows belong to; default that of those of entry, exit
+        and event that are Series, which must agree. Models refuse an X whose index differs.
 
     Raises
     ------
@@ -75,11 +75,19 @@ class Outcome:
         *,
         index: pd.Index[Any] | None = None,
     ) -> None:
-        if index is None and isinstance(exit, pd.Series):
-            index = exit.index
+        for part in (entry, exit, event):
+            if isinstance(part, pd.Series):
+                if index is not None and not part.index.equals(index):
+                    raise InputError(
+                        "entry, exit and event have different indexes, and nothing is aligned "
+                        "silently",
+                        where="Outcome",
+                        fix="take them from one frame",
+                    )
+                index = part.index
         exit_ = _floats(exit, "exit")
         n = len(exit_)
-        entry_ = np.zeros(n) if np.ndim(entry) == 0 and entry == 0 else _floats(entry, "entry")
+        entry_ = _floats(np.full(n, entry) if np.ndim(entry) == 0 else entry, "entry")
         event_ = _codes(event)
         for name, length in (("entry", len(entry_)), ("event", len(event_))):
             if length != n:

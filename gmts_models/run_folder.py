@@ -17,6 +17,7 @@ import pandas as pd
 from gmts_models.disclosure import is_small, suppress_counts, suppress_rows
 from gmts_models.errors import DataError
 from gmts_models.evaluation.evaluate import Evaluation
+from gmts_models.reporting.retention import hidden_groups
 from gmts_models.run_record import RunRecord, write_record
 
 
@@ -30,7 +31,7 @@ class RunContent:
     config : text of config.yaml.
     retention, curves : frames of ``reporting/retention.py``, suppressed already.
     evaluation : scores, leaderboard, calibration and predictions.
-    coefficients : by model, its `summary()`.
+    coefficients : by model, its `summary()`, rare terms blank already.
     kinds : by model, its kind.
     cohorts : (n,) cohort and specialism of each person.
     rejected : reason and rows.
@@ -92,14 +93,14 @@ def shareable_tables(content: RunContent) -> dict[str, pd.DataFrame]:
     found = content.evaluation
     leaderboard = found.leaderboard.copy()
     leaderboard.insert(2, "kind", leaderboard["model"].map(content.kinds))
+    sizes = content.cohorts["specialism"].value_counts()
+    hidden = frozenset(sizes.index[hidden_groups(sizes, threshold)])
     tables = {
         "retention": content.retention,
         "curves": content.curves,
-        "scores": _scores(found.scores, threshold),
+        "scores": _scores(found.scores, threshold, hidden),
         "leaderboard": leaderboard,
-        "calibration": suppress_rows(
-            found.calibration, "n", ["predicted", "observed", "lower", "upper", "n"], threshold
-        ),
+        "calibration": _calibration(found.calibration, threshold),
         "data": pd.DataFrame(list(content.record.counts.items()), columns=["item", "count"]),
         "rejected": content.rejected.assign(
             # The number of rejected rows is shown in data.csv.
@@ -107,10 +108,38 @@ def shareable_tables(content: RunContent) -> dict[str, pd.DataFrame]:
                 content.rejected["rows"].astype(float), threshold, total_published=True
             )
         ),
-        "cohorts": _cohort_sizes(content.cohorts, threshold),
+        "cohorts": _cohort_sizes(content.cohorts, threshold, hidden),
     }
     tables |= {f"coefficients_{name}": table for name, table in content.coefficients.items()}
     return tables
+
+
+def hide_rare_terms(coefficients: pd.DataFrame, X: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Blank the coefficients that describe fewer people than the threshold.
+
+    Parameters
+    ----------
+    coefficients : a model's summary, a row a term.
+    X : the rows of the fit. The term of a label is ``column_label``; where a column's reference
+        label is rare, all of its terms go, since each is a comparison with it.
+    """
+    rare: set[str] = set()
+    for name, given in X.items():
+        column, missing = given, int(given.isna().sum())
+        if 0 < missing < threshold:
+            rare.add(f"missing: {name}")
+        if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+            sizes = column.value_counts()
+            if len(sizes) <= 2 and (sizes < threshold).any():
+                rare.add(str(name))
+            continue
+        sizes = column.astype(object).where(column.notna(), "missing").value_counts().sort_index()
+        labels = sizes.index if sizes.iloc[0] < threshold else sizes.index[sizes < threshold]
+        rare |= {f"{name}_{label}" for label in labels}
+    values = [column for column in coefficients if column != "term"]
+    shown = coefficients.copy()
+    shown.loc[shown["term"].isin(rare), values] = np.nan
+    return shown
 
 
 def _whole_counts(table: pd.DataFrame) -> pd.DataFrame:
@@ -119,28 +148,44 @@ def _whole_counts(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype(dict.fromkeys(counts, "Int64"))
 
 
-def _scores(scores: pd.DataFrame, threshold: int) -> pd.DataFrame:
+def _scores(scores: pd.DataFrame, threshold: int, hidden: frozenset[str]) -> pd.DataFrame:
     values = ["estimate", "se", "lower", "upper"]
     shown = suppress_rows(scores, "n", values, threshold)
-    # How well a handful of leavers is ranked, or how many were expected, would tell of them.
-    few = is_small(scores["left"], threshold) & scores["score"].isin(
-        ["auc", "observed_expected", "c_index"]
-    )
-    shown.loc[few, values] = np.nan
-    by = [shown["model"], shown["score"], shown["horizon_months"].fillna(-1)]
-    parts = shown["group"] != "All"
+    # How well a handful of leavers or stayers is predicted would tell of them, and how many
+    # they are.
+    few = is_small(scores["left"], threshold) | is_small(scores["n"] - scores["left"], threshold)
+    out = scores["group"].isin(hidden)
+    shown.loc[few | out, values] = np.nan
     shown["n"] = shown["n"].astype(float)
-    for rows in shown[parts].groupby([each[parts] for each in by]).groups.values():
+    parts = shown["group"] != "All"
+    by = [shown.loc[parts, "model"], shown.loc[parts, "score"], _months(shown[parts])]
+    for rows in shown[parts].groupby(by).groups.values():
         shown.loc[rows, "n"] = suppress_counts(
-            shown.loc[rows, "n"], threshold, total_published=True
+            shown.loc[rows, "n"], threshold, total_published=True, also=out[rows]
         )
     shown.loc[~parts, "n"] = suppress_counts(shown.loc[~parts, "n"], threshold)
     return shown.drop(columns="left")
 
 
-def _cohort_sizes(cohorts: pd.DataFrame, threshold: int) -> pd.DataFrame:
+def _calibration(calibration: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Blank small groups of similar predictions, and those that would tell of them."""
+    shown = calibration.astype({"n": float})
+    for rows in shown.groupby(["model", "horizon_months"]).groups.values():
+        shown.loc[rows, "n"] = suppress_counts(
+            shown.loc[rows, "n"], threshold, total_published=True
+        )
+    shown.loc[shown["n"].isna(), ["predicted", "observed", "lower", "upper"]] = np.nan
+    return shown
+
+
+def _cohort_sizes(cohorts: pd.DataFrame, threshold: int, hidden: frozenset[str]) -> pd.DataFrame:
     sizes = cohorts.value_counts(["specialism", "cohort"], sort=False).rename("n").reset_index()
     sizes["n"] = sizes.groupby("specialism", group_keys=False)["n"].transform(
         lambda n: suppress_counts(n, threshold, total_published=True)
     )
+    sizes["n"] = sizes["n"].mask(sizes["specialism"].isin(hidden))
     return sizes.sort_values(["cohort", "specialism"])[["cohort", "specialism", "n"]]
+
+
+def _months(scores: pd.DataFrame) -> pd.Series[float]:
+    return scores["horizon_months"].fillna(-1)

@@ -23,6 +23,18 @@ def test_a_lone_hidden_cell_takes_the_next_smallest_with_it() -> None:
     np.testing.assert_array_equal(shown, [np.nan, 20, np.nan, 0])
 
 
+def test_two_hidden_ones_are_not_enough_where_their_sum_tells() -> None:
+    shown = suppress_counts(pd.Series([1, 1, 50, 60]), total_published=True)
+    np.testing.assert_array_equal(shown, [np.nan, np.nan, np.nan, 60])
+
+
+def test_cells_can_be_hidden_for_other_reasons() -> None:
+    shown = suppress_counts(
+        pd.Series([9, 20, 30]), total_published=True, also=np.array([True, False, False])
+    )
+    np.testing.assert_array_equal(shown, [np.nan, np.nan, 30])
+
+
 @given(st.lists(st.integers(0, 30), min_size=2, max_size=8), st.integers(1, 10))
 def test_no_hidden_count_can_be_had_by_subtraction(counts: list[int], threshold: int) -> None:
     series = pd.Series(counts)

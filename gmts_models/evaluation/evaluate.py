@@ -38,8 +38,9 @@ class Evaluation:
     scores : tidy frame: model, score (brier, ipa, auc, observed_expected, c_index),
         horizon_months (missing for c_index), group ("All" or a specialism), estimate, se, lower,
         upper, n (rows scored), left (of them, by the horizon).
-    leaderboard : a row a model, best first: mean_brier over the horizons with its interval, and
-        the paired difference from the reference with its interval and a verdict in words.
+    leaderboard : a row a model, best first: mean_brier with its interval over the `horizons` at
+        which the reference can be scored, the paired difference from the reference with its
+        interval, and a verdict in words.
     calibration : model, horizon_months, bin, predicted, observed, lower, upper, n.
     losses : row, fold, model, horizon_months, risk, loss (the weighted squared error that the
         Brier score averages; missing where not scored). Of people, so not for publication.
@@ -170,6 +171,7 @@ def _leaderboard(
                 skipna=False
             )
         row["c_index"] = mine[mine["score"] == "c_index"]["estimate"].iloc[0]
+        row["horizons"] = ", ".join(f"{h:g}" for h in estimable)
         row["verdict"] = _verdict(model, reference, difference, predictions.failed)
         rows.append(row)
     board = pd.DataFrame(rows).sort_values("mean_brier", kind="stable", na_position="last")
@@ -186,6 +188,8 @@ def _verdict(
         return "the reference"
     if np.isnan(difference["estimate"]):
         return "not estimable at every horizon"
+    if np.isnan(difference["upper"]):
+        return "no interval was asked for"
     if difference["upper"] < 0:
         return "better than the reference"
     if difference["lower"] > 0:

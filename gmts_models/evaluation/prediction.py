@@ -28,6 +28,8 @@ class Predictions:
     fold : (n,) number of the fold in which the row was predicted; -1 = never.
     risk : by model, (n, m); NaN where never predicted or not estimable. For late entrants it is
         the risk given that they were still there at entry.
+    rank : by model, (n,) risk by the last horizon from the start, also for late entrants: what
+        the concordance ranks by.
     seconds : by model, time of all its fits.
     failed : by model that could not be fitted in some fold, why.
     """
@@ -35,6 +37,7 @@ class Predictions:
     horizons: Floats
     fold: Ints
     risk: dict[str, Floats]
+    rank: dict[str, Floats]
     seconds: dict[str, float]
     failed: dict[str, str]
 
@@ -63,34 +66,39 @@ def predict_out_of_fold(
         for name, number in tasks
     )
     risk = {name: np.full((len(table), len(horizons)), np.nan) for name in models}
+    rank = {name: np.full(len(table), np.nan) for name in models}
     seconds = dict.fromkeys(models, 0.0)
     failed: dict[str, str] = {}
     results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     for done, ((name, number), result) in enumerate(zip(tasks, results, strict=True), start=1):
-        values, took, trouble = result
+        values, last, took, trouble = result
         seconds[name] += took
         if trouble is not None:
             failed.setdefault(name, f"{trouble} (predicting {folds[number].label})")
         else:
             risk[name][folds[number].test] = values
+            rank[name][folds[number].test] = last
         if on_done is not None:
             on_done(done, len(tasks))
     for name in failed:
-        risk[name][:] = np.nan
+        risk[name][:], rank[name][:] = np.nan, np.nan
     fold = np.full(len(table), -1, dtype=np.int64)
     for number, each in enumerate(folds):
         fold[each.test] = number
-    return Predictions(horizons=horizons, fold=fold, risk=risk, seconds=seconds, failed=failed)
+    return Predictions(
+        horizons=horizons, fold=fold, risk=risk, rank=rank, seconds=seconds, failed=failed
+    )
 
 
 def _fit_and_predict(
     model: Any, table: FeatureTable, fold: Fold, horizons: Floats
-) -> tuple[Floats | None, float, str | None]:
+) -> tuple[Floats | None, Floats | None, float, str | None]:
     began = time.perf_counter()
     try:
         fitted = clone(model).fit(table.X.iloc[fold.train], table.y[fold.train])
         new, entry = table.X.iloc[fold.test], table.y.entry[fold.test]
         risk = fitted.predict_risk(new, horizons)
+        last = risk[:, -1]
         if (entry > 0).any():
             # Past the last time in training the chance of having stayed until entry is unknown,
             # and with it what follows.
@@ -98,5 +106,5 @@ def _fit_and_predict(
             at_entry = fitted.predict_risk(new, starts)[np.arange(len(new)), which]
             risk = conditional_risk(risk, at_entry[:, None])
     except GmtsError as error:
-        return None, time.perf_counter() - began, error.what
-    return risk, time.perf_counter() - began, None
+        return None, None, time.perf_counter() - began, error.what
+    return risk, last, time.perf_counter() - began, None

@@ -73,6 +73,12 @@ def make_plan(
             follow_up=table.follow_up[rows],
             counts=counts[rows],
         )
+        # A row that the sample cannot score is not scored in any draw either, or draws that happen
+        # to lose the censored would let it in.
+        scored = (part.counted[:, :1] > 0).astype(float)
+        part = CensoringWeights(
+            left=part.left, counted=part.counted * scored, weight=part.weight * scored
+        )
         weights[float(horizon)] = _spread(part, rows, len(table))
     labels = table.specialism.astype(str)
     groups = {ALL: predicted}
@@ -112,7 +118,9 @@ def score_models(
                     }
                     for score, draws in values.items()
                 ]
-        records += list(_concordances(model, risk[:, -1], table, predictions.fold, plan))
+        records += list(
+            _concordances(model, predictions.rank[model], table, predictions.fold, plan)
+        )
     return pd.DataFrame(records), briers
 
 
@@ -159,7 +167,7 @@ def _at_horizon(
     risk: Floats, at: CensoringWeights, group: Bools, fold: Ints
 ) -> tuple[dict[str, Floats], int, int]:
     """Return the draws of each score, and how many rows were scored and had left."""
-    rows = np.flatnonzero(group & (at.counted > 0).any(axis=1))
+    rows = np.flatnonzero(group & (at.counted[:, 0] > 0))
     part = CensoringWeights(left=at.left[rows], counted=at.counted[rows], weight=at.weight[rows])
     risk = risk[rows]
     scored = part.counted[:, 0] > 0

@@ -10,10 +10,16 @@ import pandas as pd
 
 from gmts_models.config import GroupedKFold, LeaveOneCohortOut, SchemeSpec, TemporalSplit
 from gmts_models.errors import InputError
-from gmts_models.features.table import FeatureTable, codes
+from gmts_models.features.table import UNKNOWN, FeatureTable, codes
 from gmts_models.outcome import Ints
 
 SchemeName = Literal["leave_one_cohort_out", "temporal", "k_fold"]
+
+
+_NEEDS_COHORTS = {
+    "where": "cohort",
+    "fix": "use the scheme k_fold, or give the column cohort (or start_date)",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,8 @@ def _leave_one_cohort_out(spec: LeaveOneCohortOut, table: FeatureTable) -> list[
     people = table.y.people
     folds = []
     for label, size in pd.Series(cohort).value_counts().sort_index().items():
+        if label == UNKNOWN:  # no cohort that could come again: they only train
+            continue
         test = cohort == label
         train = ~test & ~np.isin(people, people[test])
         if size >= spec.min_size and train.any():
@@ -79,28 +87,34 @@ def _leave_one_cohort_out(spec: LeaveOneCohortOut, table: FeatureTable) -> list[
         raise InputError(
             "leave-one-cohort-out needs at least two cohorts"
             + (f", one of them with {spec.min_size} people or more" if spec.min_size > 1 else ""),
-            where="cohort",
-            fix="use the scheme k_fold, or give the column cohort (or start_date)",
+            **_NEEDS_COHORTS,
         )
     return folds
 
 
 def _temporal(spec: TemporalSplit, table: FeatureTable) -> list[Fold]:
+    """Predict the latest cohorts; people without a cohort are left out on both sides."""
     cohort = table.cohort.to_numpy(dtype=str)
-    labels = np.unique(cohort)
-    if len(labels) < 2:
+    known = cohort != UNKNOWN
+    began = pd.Series(table.start[known]).groupby(cohort[known]).median().sort_values()
+    if began.isna().any():
         raise InputError(
-            "a temporal split needs at least two cohorts",
+            f"{int(began.isna().sum())} cohorts do not tell when they began",
             where="cohort",
-            fix="use the scheme k_fold, or give the column cohort (or start_date)",
+            fix="give start_date, or labels that begin with the year, such as 2019-09",
         )
-    share_from = np.array([(cohort >= label).mean() for label in labels[1:]])
-    first = labels[1:][np.abs(share_from - spec.test_fraction).argmin()]
-    test = cohort >= first
-    train = ~test & ~np.isin(table.y.people, table.y.people[test])
+    if len(began) < 2:
+        raise InputError("a temporal split needs at least two cohorts", **_NEEDS_COHORTS)
+    share_from = np.array(
+        [np.isin(cohort[known], began.index[i:]).mean() for i in range(1, len(began))]
+    )
+    first = 1 + int(np.abs(share_from - spec.test_fraction).argmin())
+    test = np.isin(cohort, began.index[first:])
+    train = known & ~test & ~np.isin(table.y.people, table.y.people[test])
     if not train.any():
         raise InputError("everyone in the earlier cohorts is in the later ones too", where="ids")
-    return [Fold(label=f"{first} and later", train=_rows(train), test=_rows(test))]
+    label = f"{began.index[first]} and later"
+    return [Fold(label=label, train=_rows(train), test=_rows(test))]
 
 
 def _k_fold(spec: GroupedKFold, table: FeatureTable, rng: np.random.Generator) -> list[Fold]:

@@ -17,6 +17,9 @@ from gmts_models.errors import InputError
 from gmts_models.features.attributes import available, default_names
 from gmts_models.outcome import Floats, Ints, Outcome
 
+UNKNOWN = "unknown"
+"""The cohort of those whose cohort is missing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -44,6 +47,8 @@ class FeatureTable:
     y : n rows.
     ids : (n,) trainee ids.
     specialism, cohort : (n,) text labels; the cohort is "all" where none is known.
+    start : (n,) when the cohort began: the start date in years, or the year and month that the
+        cohort's label begins with; NaN where neither tells.
     follow_up : (n,) months from the clock's start to the census; NaN where not known.
     recipe : how X was made.
     """
@@ -53,6 +58,7 @@ class FeatureTable:
     ids: pd.Series
     specialism: pd.Series
     cohort: pd.Series
+    start: Floats
     follow_up: Floats
     recipe: Recipe
 
@@ -99,6 +105,7 @@ def build_features(
         ids=part["trainee_id"],
         specialism=part["specialism"].astype(object),
         cohort=_cohorts(part),
+        start=_start_years(part),
         follow_up=followed.follow_up,
         recipe=Recipe(names=names, endpoint=endpoint),
     )
@@ -127,6 +134,7 @@ def subset(table: FeatureTable, rows: Ints) -> FeatureTable:
         ids=table.ids.iloc[rows],
         specialism=table.specialism.iloc[rows],
         cohort=table.cohort.iloc[rows],
+        start=table.start[rows],
         follow_up=table.follow_up[rows],
         recipe=table.recipe,
     )
@@ -135,7 +143,16 @@ def subset(table: FeatureTable, rows: Ints) -> FeatureTable:
 def _cohorts(frame: pd.DataFrame) -> pd.Series:
     if "cohort" not in frame:
         return pd.Series("all", frame.index, dtype=object)
-    return frame["cohort"].astype(object).where(frame["cohort"].notna(), "unknown")
+    return frame["cohort"].astype(object).where(frame["cohort"].notna(), UNKNOWN)
+
+
+def _start_years(frame: pd.DataFrame) -> Floats:
+    if "start_date" in frame:
+        days = frame["start_date"] - pd.Timestamp("1970-01-01")
+        return np.asarray(1970 + days.dt.days / 365.25, dtype=float)
+    told = _cohorts(frame).astype("string").str.extract(r"^(\d{4})(?:-(\d{1,2})(?!\d))?")
+    parts = told.astype("Float64").to_numpy(float, na_value=np.nan)
+    return np.asarray(parts[:, 0] + np.nan_to_num(parts[:, 1] - 1) / 12, dtype=float)
 
 
 def codes(labels: pd.Series) -> Ints:

@@ -7,11 +7,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from gmts_models.errors import FitError, InputError
+from gmts_models.models.coefficients import refuse_collinear, refuse_separated, wald_table
 from gmts_models.models.encoding import Design, apply_design, fit_design
 from gmts_models.models.protocol import (
     RiskMixin,
@@ -19,6 +19,7 @@ from gmts_models.models.protocol import (
     check_horizons,
     check_new_rows,
     check_training_rows,
+    group_label,
 )
 from gmts_models.outcome import Floats, Outcome
 from gmts_models.stats.baseline_hazard import (
@@ -28,10 +29,6 @@ from gmts_models.stats.baseline_hazard import (
 )
 from gmts_models.stats.cox import fit_cox
 from gmts_models.stats.times import merge_near_ties
-
-SEPARATED = 10.0
-"""Log hazard ratio per standard deviation, or its standard error, from which a column is taken to
-separate leavers from stayers: nothing real is as strong, or as little known."""
 
 
 class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
@@ -129,26 +126,7 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
     def _stratum(self, frame: pd.DataFrame) -> pd.Series:
         if self.strata is None:
             return pd.Series("all", np.arange(len(frame)))
-        return frame[self.strata].astype(str).reset_index(drop=True)
-
-
-def wald_table(
-    terms: tuple[str, ...], coefficients: Floats, covariance: Floats, level: float
-) -> pd.DataFrame:
-    """Return coefficients with their ratio, SE, interval of the ratio and two-sided Wald p."""
-    se = np.sqrt(np.diag(covariance))
-    z = stats.norm.ppf((1 + level) / 2)
-    return pd.DataFrame(
-        {
-            "term": terms,
-            "coefficient": coefficients,
-            "ratio": np.exp(coefficients),
-            "se": se,
-            "lower": np.exp(coefficients - z * se),
-            "upper": np.exp(coefficients + z * se),
-            "p": 2 * stats.norm.sf(np.abs(coefficients / se)),
-        }
-    )
+        return pd.Series([group_label(value) for value in frame[self.strata]], dtype=object)
 
 
 def _fit(
@@ -158,40 +136,18 @@ def _fit(
     n, codes = len(y), np.asarray(pd.factorize(stratum)[0], dtype=np.int64)
     merged = merge_near_ties(np.concatenate([y.exit, y.entry]))
     trouble = _trouble(alpha)
-    if alpha == 0 and (collinear := _collinear(matrix, names)):
-        raise FitError(
-            "columns are sums of others, so their effects cannot be told apart",
-            where=", ".join(collinear),
-            fix=trouble,
-        )
+    if alpha == 0:
+        refuse_collinear(matrix, names, fix=trouble)
     try:
         found = fit_cox(matrix, merged[:n], y.left, merged[n:], codes, alpha=alpha)
     except np.linalg.LinAlgError:
         found = None
     if found is None or not np.isfinite(found.covariance).all():
         raise FitError("the Cox fit has no maximum", where="X", fix=trouble)
-    error = np.sqrt(np.clip(np.diag(found.covariance), 0, None))
-    far = (np.abs(found.coefficients) > SEPARATED) | ~(error < SEPARATED) | (error == 0)
-    if far.any():
-        named = [name for name, is_far in zip(names, far, strict=True) if is_far]
-        raise FitError(
-            "a column separates those who leave from those who stay, so its effect has no finite "
-            "estimate",
-            where=", ".join(named),
-            fix=trouble,
-        )
+    refuse_separated(found.coefficients, found.covariance, names, fix=trouble)
     if not found.converged:
         raise FitError("the Cox fit does not converge", where="X", fix=trouble)
     return found.coefficients, found.covariance
-
-
-def _collinear(matrix: Floats, names: tuple[str, ...]) -> list[str]:
-    """Name the columns that are sums of earlier ones."""
-    _, r = np.linalg.qr(matrix)
-    size = np.abs(np.diag(r))
-    extra = np.ones(max(0, len(names) - len(size)), dtype=bool)  # more columns than rows
-    lost = np.r_[size < 1e-8 * np.sqrt(len(matrix)), extra]
-    return [name for name, is_lost in zip(names, lost, strict=True) if is_lost]
 
 
 def _trouble(alpha: float) -> str:

@@ -14,7 +14,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from gmts_models.errors import FitError
+from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Floats
 
 
@@ -107,6 +107,8 @@ def fit_design(encoder: Any, frame: pd.DataFrame) -> tuple[Design, Floats]:
 
 def apply_design(design: Design, frame: pd.DataFrame) -> Floats:
     """Return the (n, p) standardised matrix of new rows."""
+    if not len(frame):
+        return np.empty((0, len(design.names)))
     with warnings.catch_warnings():
         # A label not seen in training counts as the reference, as documented.
         warnings.filterwarnings("ignore", message="Found unknown categories")
@@ -118,12 +120,22 @@ def apply_design(design: Design, frame: pd.DataFrame) -> Floats:
 def _prepared(frame: pd.DataFrame) -> pd.DataFrame:
     """Text as plain objects with None for missing; flags and numbers as floats."""
     columns = {}
-    for name, column in frame.items():
+    for name, given in frame.items():
+        column = given.infer_objects()
         if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
             columns[name] = column.astype("Float64").to_numpy(float, na_value=np.nan)
-        else:
-            text = column.astype(object)
-            columns[name] = text.where(text.notna(), None).to_numpy(object)
+            if np.isinf(columns[name]).any():
+                raise InputError("a feature has infinite values", where=f"X, {name}")
+            continue
+        text = column.astype(object)
+        text = text.where(text.notna(), None)
+        if not text.dropna().map(lambda value: isinstance(value, str)).all():
+            raise InputError(
+                "a feature holds neither numbers only nor text only",
+                where=f"X, {name}",
+                fix="make it one of the two; dates have to become numbers first",
+            )
+        columns[name] = text.to_numpy(object)
     return pd.DataFrame(columns, index=frame.index)
 
 

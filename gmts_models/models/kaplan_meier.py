@@ -17,6 +17,7 @@ from gmts_models.models.protocol import (
     check_horizons,
     check_new_rows,
     check_rows,
+    group_label,
 )
 from gmts_models.outcome import Floats, Outcome
 from gmts_models.stats.kaplan_meier import SurvivalCurve, kaplan_meier, survival_at
@@ -57,8 +58,11 @@ class KaplanMeier(RiskMixin, BaseEstimator):  # type: ignore[misc]
             )
         self.feature_names_in_ = np.array([] if self.by is None else [self.by], dtype=object)
         self.pooled_ = _curve(y)
-        groups = {} if self.by is None else frame.groupby(self.by, sort=True).indices
-        self.curves_ = {str(group): _curve(y[rows]) for group, rows in groups.items()}
+        self.curves_ = {}
+        if self.by is not None:
+            labels = _labels(frame[self.by])
+            for group in sorted(set(labels)):
+                self.curves_[group] = _curve(y[np.flatnonzero(labels == group)])
         return self
 
     def predict_risk(self, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
@@ -72,8 +76,12 @@ class KaplanMeier(RiskMixin, BaseEstimator):  # type: ignore[misc]
         by_group = {
             group: 1 - survival_at(curve, months).survival for group, curve in self.curves_.items()
         }
-        labels = frame[self.by].astype(str)
+        labels = _labels(frame[self.by])
         return np.array([by_group.get(label, pooled) for label in labels]).reshape(-1, len(months))
+
+
+def _labels(column: pd.Series) -> npt.NDArray[np.object_]:
+    return np.array([group_label(value) for value in column], dtype=object)
 
 
 def _curve(y: Outcome) -> SurvivalCurve:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gmts_models.errors import FitError, InputError
+from gmts_models.errors import FitError, InputError, NotEstimableError
 from gmts_models.outcome import Floats, Outcome
 from gmts_models.stats.scores import concordance
 
@@ -46,6 +46,13 @@ class RiskMixin:
             raise InputError("nobody left in these rows, so there is nothing to rank", where="y")
         horizon = max(float(np.median(y.exit[y.left])), 1e-6)
         risk: Floats = self.predict_risk(X, [horizon])  # type: ignore[attr-defined]
+        if np.isnan(risk).any():
+            raise NotEstimableError(
+                f"the risk by {horizon:g} months is not estimable for "
+                f"{int(np.isnan(risk).any(axis=1).sum())} of these rows",
+                where="score",
+                fix="score people of strata that were followed for as long in training",
+            )
         return concordance(risk[:, 0], y.exit, y.left, y.entry)[0]
 
 
@@ -84,11 +91,17 @@ def check_training_rows(X: Any, y: Any, *, model: str) -> pd.DataFrame:
 def as_frame(X: Any) -> pd.DataFrame:
     """Return X as a frame; columns of an array are called x0, x1, ..."""
     if isinstance(X, pd.DataFrame):
+        if not X.columns.is_unique:
+            raise InputError(
+                "two columns of X share a name",
+                where=f"X, {X.columns[X.columns.duplicated()][0]}",
+                fix="rename one of them",
+            )
         return X
     array = np.asarray(X)
     if array.ndim != 2:
         raise InputError(f"X must be a table, has {array.ndim} dimension(s)", where="X")
-    return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])])
+    return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])]).infer_objects()
 
 
 def check_new_rows(X: Any, names: npt.NDArray[Any]) -> pd.DataFrame:
@@ -101,6 +114,13 @@ def check_new_rows(X: Any, names: npt.NDArray[Any]) -> pd.DataFrame:
             fix="make X by the same recipe as for the fit",
         )
     return frame[list(names)]
+
+
+def group_label(value: object) -> str:
+    """Return a group's label as text; 1 and 1.0 are one group."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 def check_horizons(horizons: npt.ArrayLike) -> Floats:

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gmts_models.data.months import DAYS_PER_MONTH
 from gmts_models.errors import FitError, InputError
-from gmts_models.models.cox import wald_table
+from gmts_models.models.coefficients import refuse_collinear, refuse_separated, wald_table
 from gmts_models.models.encoding import Design, apply_design, fit_design
 from gmts_models.models.protocol import (
     RiskMixin,
@@ -72,6 +72,9 @@ class WeibullAFT(RiskMixin, BaseEstimator):  # type: ignore[misc]
             raise InputError("alpha must be at least 0", where="WeibullAFT(alpha=...)")
         self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
         self.design_, matrix = fit_design(self.encoder, frame)
+        trouble = "drop or merge the column, or add a penalty: WeibullAFT(alpha=...)"
+        if self.alpha == 0:
+            refuse_collinear(matrix, self.design_.names, fix=trouble)
         fitter = _fit_lifelines(matrix, y, self.alpha)
         columns = [("lambda_", f"x{i}") for i in range(matrix.shape[1])]
         self._scaled = fitter.params_[columns].to_numpy(float)
@@ -82,6 +85,7 @@ class WeibullAFT(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self.coef_ = self._scaled / spread
         self.intercept_ = self._centre - float(self.design_.centre @ self.coef_)
         covariance = fitter.variance_matrix_.loc[columns, columns].to_numpy(float)
+        refuse_separated(self._scaled, covariance, self.design_.names, fix=trouble)
         self.covariance_ = covariance / np.outer(spread, spread)
         return self
 
@@ -109,7 +113,9 @@ def _fit_lifelines(matrix: Floats, y: Outcome, alpha: float) -> Any:
     if y.delayed:
         frame["entry"] = y.entry
         options["entry_col"] = "entry"
-    fitter = WeibullAFTFitter(penalizer=alpha / len(y))
+    # Neither the intercept nor the shape is penalised; lifelines leaves out the former itself.
+    penalty = np.append(np.full(matrix.shape[1], alpha / len(y)), 0.0)
+    fitter = WeibullAFTFitter(penalizer=penalty if alpha else 0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # lifelines' own advice; what matters is checked below
         try:

@@ -1,12 +1,14 @@
 """Retention by group: the table and the curves that a reader is shown.
 
-Both apply disclosure control. A group of fewer people than the threshold is not shown at all,
-and an estimate is not shown where fewer than the threshold are still at risk.
+Both apply disclosure control. A group of fewer people than the threshold is not shown at all, nor
+is the next smallest, where the first could be had by subtraction; an estimate is not shown where
+fewer than the threshold are still at risk.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +21,12 @@ from gmts_models.disclosure import DEFAULT_THRESHOLD, check_threshold, suppress_
 from gmts_models.errors import InputError
 from gmts_models.models.protocol import check_horizons
 from gmts_models.outcome import Floats, Outcome
-from gmts_models.stats.kaplan_meier import exact_limits, kaplan_meier, survival_at
+from gmts_models.stats.kaplan_meier import (
+    SurvivalCurve,
+    exact_limits,
+    kaplan_meier,
+    survival_at,
+)
 from gmts_models.stats.times import count_at_risk
 
 ALL = "All"
@@ -38,8 +45,8 @@ class RetentionTable:
     retention, lower, upper : (g, m) Kaplan-Meier estimate and limits; NaN where not estimable or
         too few are at risk.
     at_risk : (g, m) still followed at the horizon; NaN where suppressed.
-    atom : (g,) share that left at month 0, which under the endpoint post_scheme is leaving
-        exactly at completion; NaN where suppressed.
+    atom : (g,) share that left at month 0, of those followed from then on; under the endpoint
+        post_scheme that is leaving exactly at completion. NaN where suppressed.
     level : of the interval.
     threshold : smallest count that is shown.
     """
@@ -92,9 +99,9 @@ def retention_table(
     by : a column of theirs with text.
     horizons : (m,) months since the clock's start.
     endpoint : what counts as leaving (``data/endpoints.py``).
-    level : of the log-log interval. Where nobody has left yet the lower limit is the exact one
-        for as many as are still at risk, and where nobody is left the upper one for as many as
-        left: an approximate interval has no width there.
+    level : of the log-log interval, which has no width where nobody has left yet, and none at all
+        where nobody is left. There the lower limit is the exact one for as many people as were
+        at risk all along, and the upper one that of the step before.
     threshold : disclosure control; 1 shows everything.
 
     Raises
@@ -110,23 +117,39 @@ def retention_table(
     read = [_read(part, months, level, threshold) for part in parts]
     n = np.array([float(len(part)) for part in parts])
     left = np.array([float(part.left.sum()) for part in parts])
-    at_start = np.array([float((part.left & (part.exit == 0)).sum()) for part in parts])
-    hidden = (n < threshold) | ((at_start > 0) & (at_start < threshold))
+    first_day = np.array([float((part.left & (part.exit == 0)).sum()) for part in parts])
+    followed_then = np.array([float((part.entry == 0).sum()) for part in parts])
+    hidden = np.r_[n[0] < threshold, hidden_groups(pd.Series(n[1:]), threshold)]
+    few = (first_day > 0) & (first_day < threshold)
     with np.errstate(divide="ignore", invalid="ignore"):
-        atom = np.where(hidden, np.nan, at_start / n)
+        atom = np.where(hidden | few, np.nan, first_day / followed_then)
+    at_risk = np.array([each[3] for each in read])
+    blank = hidden[:, None] | (few[:, None] & (months == 0))
+    retention, lower, upper = (
+        np.where(blank, np.nan, np.array([each[i] for each in read])) for i in range(3)
+    )
+    shown_at_risk = _hide(at_risk, threshold, hidden)
+    # An exact limit would tell how many are at risk.
+    exact = np.isin(retention, (0.0, 1.0)) & np.isnan(shown_at_risk)
     return RetentionTable(
         groups=names,
         horizons=months,
-        n=_hide(n[:, None], threshold)[:, 0],
-        left=_hide(left[:, None], threshold)[:, 0],
-        retention=np.array([each[0] for each in read]),
-        lower=np.array([each[1] for each in read]),
-        upper=np.array([each[2] for each in read]),
-        at_risk=_hide(np.array([each[3] for each in read]), threshold),
+        n=_hide(n[:, None], threshold, hidden)[:, 0],
+        left=_hide(left[:, None], threshold, hidden)[:, 0],
+        retention=retention,
+        lower=np.where(exact, np.nan, lower),
+        upper=np.where(exact, np.nan, upper),
+        at_risk=shown_at_risk,
         atom=atom,
         level=level,
         threshold=threshold,
     )
+
+
+def hidden_groups(sizes: pd.Series[Any], threshold: int) -> npt.NDArray[np.bool_]:
+    """Tell which groups are not shown: the small ones, and those that would tell of them."""
+    shown = suppress_counts(sizes, threshold, total_published=True)
+    return np.asarray(shown.isna() | (sizes < threshold), dtype=bool)
 
 
 def retention_curves(
@@ -183,11 +206,11 @@ def _read(
     at = survival_at(curve, months)
     lower, upper = at.lower.copy(), at.upper.copy()
     for j in np.flatnonzero(at.survival == 1):
-        lower[j], upper[j] = exact_limits(at_risk[j], level)[0], 1.0
+        lower[j], upper[j] = exact_limits(_followed_throughout(y, months[j]), level)[0], 1.0
     for j in np.flatnonzero(at.survival == 0):
-        lower[j], upper[j] = 0.0, exact_limits(float(y.left.sum()), level)[1]
+        lower[j], upper[j] = 0.0, _last_upper(curve)
     # A curve at 0 has nobody at risk, and says of everyone that they left.
-    hide = ((at_risk < threshold) & (at.survival > 0)) | (len(y) < threshold)
+    hide = (at_risk < threshold) & (at.survival > 0)
     return (
         np.where(hide, np.nan, at.survival),
         np.where(hide, np.nan, lower),
@@ -196,10 +219,28 @@ def _read(
     )
 
 
-def _hide(counts: Floats, threshold: int) -> Floats:
-    """Suppress small counts; the first row is the total of the others."""
+def _followed_throughout(y: Outcome, month: float) -> float:
+    """Return the smallest number at risk up to a month: late entrants do not make up for it."""
+    times = np.unique(np.concatenate([y.exit, y.entry, [month]]))
+    times = times[(times > 0) & (times <= month)]
+    if not len(times):
+        return float((y.entry == 0).sum())
+    return float(count_at_risk(times, y.entry, y.exit).min())
+
+
+def _last_upper(curve: SurvivalCurve) -> float:
+    """Return the upper limit of the last step above 0: retention does not grow."""
+    known = curve.upper[np.isfinite(curve.upper) & (curve.survival < 1)]
+    if len(known):
+        return float(known[-1])
+    return exact_limits(float(curve.at_risk[curve.survival == 0][0]), curve.level)[1]
+
+
+def _hide(counts: Floats, threshold: int, groups: npt.NDArray[np.bool_]) -> Floats:
+    """Suppress small counts and hidden groups; the first row is the total of the others."""
     shown = counts.astype(float)
     for column in shown.T:
-        column[1:] = suppress_counts(pd.Series(column[1:]), threshold, total_published=True)
-        column[0] = suppress_counts(pd.Series(column[:1]), threshold).iloc[0]
+        parts = pd.Series(column[1:])
+        column[1:] = suppress_counts(parts, threshold, total_published=True, also=groups[1:])
+        column[0] = suppress_counts(pd.Series(column[:1]), threshold, also=groups[:1]).iloc[0]
     return shown

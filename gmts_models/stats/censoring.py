@@ -11,7 +11,8 @@ Conventions, stated here once:
   months, G(h) = 0 and they are known survivors: they weigh 1 / G(h-).
 - Late entry: the question is P(T <= h given T > entry), the weight is multiplied by G(entry),
   the risk set of G is entry < t <= exit, and rows that enter at h or later are not scored.
-- Where nobody of a stratum could be seen at h (G(h-) = 0), its rows are not scored.
+- Where nobody of a stratum could be seen at h (G(h-) = 0), its rows are not scored; those who
+  enter after the last such gap are.
 
 Source: Graf et al. (1999), Statistics in Medicine 18:2529-2545; Gerds & Schumacher (2006),
 Biometrical Journal 48:1029-1040.
@@ -89,25 +90,30 @@ def censoring_weights(
 def _stratum_weights(
     exit_: Floats, left: Bools, entry: Floats, h: float, counts: Floats
 ) -> tuple[Floats, Bools]:
-    """Return (r, b) weights of one stratum, and (b,) whether anyone could be seen at h."""
+    """Return (r, b) weights of one stratum, and (r, b) whether h could be seen from the entry."""
     time = np.unique(exit_)
     lost = sum_by_time(exit_, time, counts, ~left)
     gone = sum_by_time(exit_, time, counts, left)
     staying = count_at_risk(time, entry, exit_, counts) - gone
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = np.where(lost > 0, np.clip(1 - lost / staying, 0, 1), 1.0)
-    curve = np.concatenate([np.ones((1, counts.shape[1])), np.cumprod(factor, axis=0)])
-    curve[curve < 1e-12] = 0.0  # what cancellation leaves of an emptied risk set
+    empties = factor < 1e-12  # what cancellation leaves where everyone at risk is lost
+    first = np.zeros((1, counts.shape[1]))
+    log_g = np.concatenate([first, np.cumsum(np.log(np.where(empties, 1.0, factor)), axis=0)])
+    emptied = np.concatenate([first, np.cumsum(empties, axis=0)])
 
-    before_exit = curve[np.searchsorted(time, exit_, side="left")]
-    at_entry = np.where((entry > 0)[:, None], curve[np.searchsorted(time, entry, side="right")], 1)
-    before, limit = (curve[np.searchsorted(time, h, side=side)] for side in _SIDES)
-    emptied = limit == 0  # columns in which everyone who remains is censored exactly at h
-    survivor = (exit_ > h)[:, None] | (emptied & ((exit_ == h) & ~left)[:, None])
-    with np.errstate(divide="ignore", invalid="ignore"):
+    enters = np.where(entry > 0, np.searchsorted(time, entry, side="right"), 0)
+    leaves = np.searchsorted(time, exit_, side="left")
+    before, after = (int(np.searchsorted(time, h, side=side)) for side in _SIDES)
+    # Everyone who remains at h is censored exactly then: known survivors, weighed by G(h-).
+    at_census = emptied[after] > emptied[before]
+    end = np.where(at_census, log_g[before], log_g[after])
+    survivor = (exit_ > h)[:, None] | (at_census & ((exit_ == h) & ~left)[:, None])
+    with np.errstate(over="ignore"):
         weight = np.where(
             (left & (exit_ <= h))[:, None],
-            at_entry / before_exit,
-            np.where(survivor, at_entry / np.where(emptied, before, limit), 0.0),
+            np.exp(log_g[enters] - log_g[leaves]),
+            np.where(survivor, np.exp(log_g[enters] - end), 0.0),
         )
-    return np.where(np.isfinite(weight), weight, 0.0), before > 0
+    # Whoever was there when a risk set emptied before h cannot be followed to h by anyone.
+    return weight, emptied[before] == emptied[enters]

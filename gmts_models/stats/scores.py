@@ -88,12 +88,14 @@ def concordance(
 
     Returns
     -------
-    (C, SE); NaN where there is no such pair. The SE is the infinitesimal jackknife's, as that of
-    ``survival::concordance(timewt = "n", reverse = TRUE)``.
+    (C, SE); NaN where there is no such pair, or a risk is missing. The SE is the infinitesimal
+    jackknife's, as that of ``survival::concordance(timewt = "n", reverse = TRUE)``.
 
     Source: Harrell et al. (1982), JAMA 247:2543-2546.
     """
     n = len(risk)
+    if np.isnan(risk).any():
+        return np.nan, np.nan
     begin = np.full(n, -1.0) if entry is None else np.where(entry > 0, entry, -1.0)
     stratum = np.zeros(n, dtype=np.int64) if strata is None else strata
     won, pairs = np.zeros(n), np.zeros(n)  # each pair counts for both of its people

@@ -65,6 +65,76 @@ def test_a_temporal_split_looks_forward(table: FeatureTable) -> None:
     assert max(table.cohort.iloc[fold.train]) < "2019"
 
 
+def test_a_temporal_split_goes_by_date_not_by_alphabet() -> None:
+    made = people(200)
+    names = {"2016": "Sept 2016", "2017": "April 2017", "2018": "Sept 2018", "2019": "April 2019"}
+    renamed = made.trainees.assign(cohort=made.trainees["cohort"].map(names))
+    renamed.loc[:9, "cohort"] = None
+    table = build_features(
+        People(trainees=renamed, census_date=made.census_date), features=["specialism"]
+    )
+    (fold,) = make_folds(TemporalSplit(test_fraction=0.25), table, np.random.default_rng(0))
+    assert set(table.cohort.iloc[fold.test]) == {"April 2019"}
+    assert "unknown" not in set(table.cohort.iloc[fold.train])
+    held_out = make_folds("leave_one_cohort_out", table, np.random.default_rng(0))
+    assert "unknown" not in {each.label for each in held_out}
+
+
+def test_late_entry_does_not_pollute_the_ranking() -> None:
+    from gmts_models.stats.scores import concordance
+
+    rng = np.random.default_rng(3)
+    n = 900
+    x = rng.normal(size=n)
+    time = np.ceil(rng.exponential(30 * np.exp(-x)))
+    entry = np.where(rng.uniform(size=n) < 0.6, rng.integers(1, 15, n), 0).astype(float)
+    keep = time > entry
+    frame = pd.DataFrame(
+        {
+            "trainee_id": np.arange(n).astype(str),
+            "specialism": "one",
+            "joining_survey": x,
+            "entry_months": entry,
+            "duration_months": np.minimum(time, 48),
+            "event": (time <= 48).astype(float),
+        }
+    )[keep].reset_index(drop=True)
+    table = build_features(People(trainees=frame, scheme="any"), features=["joining_survey"])
+    y = table.y
+    for last in (12, 36):
+        found = evaluate(
+            {"cox": CoxPH()}, table, GroupedKFold(folds=3), horizons=[last], bootstrap=0
+        )
+        got = found.scores.query("score == 'c_index' and group == 'All'")["estimate"].item()
+        want, _ = concordance(frame["joining_survey"].to_numpy(), y.exit, y.left, y.entry)
+        assert got == pytest.approx(want, abs=0.01)  # folds compare fewer pairs
+
+
+def test_draws_do_not_score_what_the_sample_cannot() -> None:
+    rng = np.random.default_rng(0)
+    time = np.ceil(rng.exponential(30, 200))
+    short = {"specialism": ["b"] * 3, "months": [3.0, 5, 9], "event": [1.0, 1, 0]}
+    frame = pd.DataFrame(
+        {
+            "specialism": ["a"] * 200 + short["specialism"] * 2,
+            "cohort": [
+                *rng.choice(["2017-09", "2018-09"], 200),
+                *["2020-09"] * 3,
+                *["2021-09"] * 3,
+            ],
+            "duration_months": [*np.minimum(time, 40), *short["months"] * 2],
+            "event": [*(time <= 40).astype(float), *short["event"] * 2],
+        }
+    )
+    frame["trainee_id"] = np.arange(len(frame)).astype(str)
+    table = build_features(People(trainees=frame, scheme="any"), features=["specialism"])
+    boards = [
+        evaluate(KaplanMeier(), table, horizons=[24], bootstrap=b).leaderboard for b in (0, 200)
+    ]
+    assert boards[0]["mean_brier"][0] == pytest.approx(boards[1]["mean_brier"][0])
+    assert boards[1]["lower"].notna().all()
+
+
 def test_k_fold_predicts_everyone_once_and_balances_specialisms(table: FeatureTable) -> None:
     folds = make_folds(GroupedKFold(folds=5), table, np.random.default_rng(0))
     together = np.concatenate([fold.test for fold in folds])
@@ -132,6 +202,9 @@ def test_one_model_is_compared_with_kaplan_meier(table: FeatureTable) -> None:
     assert found.reference == "KaplanMeier"
     assert set(found.to_frame()["model"]) == {"KaplanMeier", "CoxPH"}
     assert found.to_frame()["lower"].isna().any()
+    assert (
+        found.leaderboard.set_index("model").loc["CoxPH", "verdict"] == "no interval was asked for"
+    )
 
 
 def test_horizon_past_a_cohorts_census_leaves_that_cohort_out(table: FeatureTable) -> None:
@@ -149,6 +222,7 @@ def test_a_model_that_fails_says_why_and_the_others_go_on(table: FeatureTable) -
         ids=table.ids,
         specialism=table.specialism,
         cohort=table.cohort,
+        start=table.start,
         follow_up=table.follow_up,
         recipe=table.recipe,
     )
@@ -217,6 +291,7 @@ def test_bootstrap_intervals_cover() -> None:
             horizons=np.array([24.0]),
             fold=np.zeros(300, dtype=np.int64),
             risk={"true": risk[:, None]},
+            rank={"true": risk},
             seconds={},
             failed={},
         )

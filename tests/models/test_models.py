@@ -269,3 +269,68 @@ def test_weights_for_censoring_undo_the_bias_of_dropping() -> None:
     assert model.predict_risk(X, [24]).mean() == pytest.approx(truth, abs=0.03)
     known = (y.exit > 24) | y.left
     assert (time <= 24)[known].mean() > truth + 0.1  # what dropping the censored would say
+
+
+def test_weibull_penalises_neither_intercept_nor_shape() -> None:
+    from scipy.optimize import minimize
+
+    X, y = _people(n=150)
+    X = X[["score"]].fillna(0)
+    model = WeibullAFT(alpha=50).fit(X, y)
+    z = ((X["score"] - X["score"].mean()) / X["score"].std()).to_numpy()
+
+    def loss(p: np.ndarray) -> float:
+        scale, shape = np.exp(p[0] + p[1] * z), np.exp(p[2])
+        hazard = np.log(shape) - np.log(scale) + (shape - 1) * np.log(y.exit / scale)
+        return float(25 * p[1] ** 2 - (y.left * hazard - (y.exit / scale) ** shape).sum())
+
+    best = minimize(loss, [3.0, 0.0, 0.0], options={"gtol": 1e-8}).x
+    assert model.coef_[0] * X["score"].std() == pytest.approx(best[1], abs=2e-4)
+    assert model.shape_ == pytest.approx(np.exp(best[2]), abs=2e-4)
+
+
+def test_weibull_names_what_it_cannot_tell() -> None:
+    X, y = _people()
+    score = X[["score"]].fillna(0)
+    with pytest.raises(FitError, match="copy"):
+        WeibullAFT().fit(score.assign(copy=score["score"]), y)
+    with pytest.raises(FitError, match="tell_tale"):
+        WeibullAFT().fit(score.assign(tell_tale=1.0 - y.left), y)
+
+
+def test_groups_keep_their_labels_whatever_the_type() -> None:
+    X, y = _people()
+    number = X["specialism"].map({"Finance": 1, "HR": 2, "Informatics": 3})
+    model = KaplanMeier(by="group").fit(X[[]].assign(group=number), y)
+    as_floats = model.predict_risk(pd.DataFrame({"group": [1.0, np.nan]}), [24])
+    assert as_floats[0, 0] == model.predict_risk(pd.DataFrame({"group": [1]}), [24])[0, 0]
+    unused = X["specialism"].astype("category").cat.add_categories("Nobody")
+    assert "Nobody" not in KaplanMeier().fit(X.assign(specialism=unused), y).curves_
+
+
+def test_tables_that_cannot_be_read_are_refused() -> None:
+    X, y = _people()
+    mixed = X.assign(score=X["score"].astype(object).where(X["score"] > 0, "low"))
+    with pytest.raises(InputError, match="neither numbers only nor text only"):
+        CoxPH().fit(mixed, y)
+    with pytest.raises(InputError, match="infinite"):
+        CoxPH().fit(X.assign(score=np.inf), y)
+    with pytest.raises(InputError, match="share a name"):
+        CoxPH().fit(X.set_axis(["a", "b", "a"], axis=1), y)
+
+
+def test_arrays_of_numbers_and_no_rows_at_all() -> None:
+    X, y = _people()
+    array = X[["score", "route"]].to_numpy()
+    assert CoxPH(alpha=1).fit(array, y).terms_[0] == "x0"
+    fitted = CoxPH().fit(X, y)
+    assert fitted.predict_risk(X.head(0), [12, 24]).shape == (0, 2)
+
+
+def test_a_risk_that_is_not_estimable_is_no_score() -> None:
+    X, y = _people()
+    short = X["specialism"] == "HR"
+    cut = Outcome(0, np.where(short, np.minimum(y.exit, 2), y.exit), y.left & ~short, index=X.index)
+    model = CoxPH(strata="specialism").fit(X, cut)
+    with pytest.raises(NotEstimableError, match="not estimable"):
+        model.score(X, y)

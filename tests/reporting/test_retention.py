@@ -56,16 +56,43 @@ def test_interval_of_nobody_leaving_covers() -> None:
     assert held / 300 >= 0.93
 
 
-def test_small_groups_and_their_complements_are_hidden() -> None:
+def test_small_groups_and_their_complements_are_hidden_everywhere() -> None:
     people = _people(["A"] * 12 + ["B"] * 8 + ["C"] * 3, [24.0] * 23, [0] * 23)
     table = retention_table(people, horizons=[12])
-    assert np.isnan(table.retention[3, 0])  # three people
-    assert np.isnan(table.n[[2, 3]]).all()  # and the next smallest, or subtraction tells
-    assert np.isnan(table.at_risk[[2, 3], 0]).all()
+    for hidden in (2, 3):  # three people, and the next smallest group, or subtraction tells
+        for values in (table.n, table.left, table.atom):
+            assert np.isnan(values[hidden])
+        for shown in (table.retention, table.lower, table.upper, table.at_risk):
+            assert np.isnan(shown[hidden]).all()
     assert table.n[1] == 12
-    assert table.retention[2, 0] == 1  # eight people are enough for an estimate
+    assert table.retention[1, 0] == 1
+    assert set(retention_curves(people)["group"]) == {"All", "A"}
     open_ = retention_table(people, horizons=[12], threshold=1)
     np.testing.assert_array_equal(open_.n, [23, 12, 8, 3])
+
+
+def test_nobody_leaving_among_late_entrants_is_little_knowledge() -> None:
+    """Two people were there from the start; forty joined them in month 23."""
+    frame = pd.DataFrame(
+        {
+            "trainee_id": [f"T{i}" for i in range(42)],
+            "specialism": "A",
+            "entry_months": [0.0] * 2 + [23.0] * 40,
+            "duration_months": 48.0,
+            "event": 0.0,
+        }
+    )
+    table = retention_table(People(trainees=frame, scheme="any"), horizons=[24])
+    assert table.lower[0, 0] == pytest.approx(0.025 ** (1 / 2))
+
+
+def test_the_upper_limit_does_not_fall_with_the_last_leaver() -> None:
+    months = [float(m) for m in [*range(1, 31)] * 2]
+    people = _people(["A"] * 60, months, [1] * 30 + [0] * 29 + [1])
+    table = retention_table(people, horizons=[27, 36], threshold=1)
+    # R's log-log upper limit at 29, before the last two leave or are lost at 30, is .394.
+    assert table.retention[0, 1] == 0
+    assert table.upper[0, 1] == pytest.approx(0.394, abs=5e-4)
 
 
 def test_small_counts_of_leavers_are_hidden() -> None:

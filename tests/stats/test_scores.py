@@ -154,3 +154,19 @@ def test_late_entry_weights_are_unbiased() -> None:
     error = np.std(differences) / np.sqrt(repetitions)
     assert abs(np.mean(differences)) < 4 * error
     assert abs(np.mean(naive)) > 4 * error  # so the check above can fail
+
+
+def test_an_early_gap_does_not_unscore_those_who_enter_later() -> None:
+    entry = np.array([0, 2, 2, 2, 2, 2, 2.0])
+    exit_ = np.array([1, 30, 30, 12, 20, 30, 30.0])
+    left = np.array([0, 0, 0, 1, 1, 0, 0], bool)
+    at = censoring_weights(Outcome(entry, exit_, left), 24)
+    np.testing.assert_array_equal(at.counted[:, 0], [0, 1, 1, 1, 1, 1, 1])
+    np.testing.assert_array_equal(at.weight[:, 0], [0, 1, 1, 1, 1, 1, 1])
+
+
+def test_a_missing_risk_is_not_a_lost_pair() -> None:
+    risk = np.array([np.nan, 0.2, 0.3, 0.4])
+    c, se = concordance(risk, np.array([1.0, 2, 3, 4]), np.ones(4, bool))
+    assert np.isnan(c)
+    assert np.isnan(se)

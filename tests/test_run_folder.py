@@ -1,0 +1,100 @@
+"""Disclosure control across the published tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import gmts_models as gm
+from gmts_models.config import ExperimentConfig
+from gmts_models.run_folder import hide_rare_terms
+
+SIZES = {"Big": 197, "Bigger": 200, "Tiny": 3}
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
+    """Run on three groups, one of three people; nobody is censored before month 24."""
+    folder = tmp_path_factory.mktemp("small group")
+    rng = np.random.default_rng(0)
+    group = np.repeat(list(SIZES), list(SIZES.values()))
+    n = len(group)
+    time = np.ceil(rng.exponential(60, n))
+    pd.DataFrame(
+        {
+            "trainee_id": [f"T{i}" for i in range(n)],
+            "specialism": group,
+            "cohort": np.where(np.arange(n) % 2, "2017-09", "2018-09"),
+            "duration_months": np.minimum(time, 24),
+            "event": (time <= 24).astype(int),
+            "region": np.where(np.arange(n) == 7, "Isle of Man", rng.choice(["N", "S"], n)),
+        }
+    ).to_csv(folder / "people.csv", index=False)
+    config = ExperimentConfig.model_validate(
+        {
+            "name": "small",
+            "data": {"source": "file", "path": str(folder / "people.csv"), "scheme": "any"},
+            "horizons": [12, 24],
+            "features": ["specialism", "region"],
+            "models": [{"kind": "kaplan_meier"}, {"kind": "cox", "alpha": 1.0}],
+            "evaluation": {"bootstrap": 30},
+            "tracking": {"enabled": False},
+            "jobs": 1,
+        }
+    )
+    run = gm.run_experiment(config, store=folder / "store")
+    return {path.stem: pd.read_csv(path) for path in (run.folder / "tables").glob("*.csv")}
+
+
+def test_a_small_group_and_its_complement_are_hidden_in_every_table(
+    tables: dict[str, pd.DataFrame],
+) -> None:
+    for name in ("Tiny", "Big"):  # without the second, subtraction from the total would tell
+        retention = tables["retention"].query("group == @name")
+        assert retention.drop(columns=["group", "horizon_months"]).isna().all(axis=None)
+        assert tables["curves"].query("group == @name").empty
+        scores = tables["scores"].query("group == @name")
+        assert scores[["estimate", "lower", "upper", "n"]].isna().all(axis=None)
+        assert tables["cohorts"].query("specialism == @name")["n"].isna().all()
+    assert tables["retention"].query("group == 'Bigger'")["n"].eq(200).all()
+    assert tables["cohorts"].query("specialism == 'Bigger'")["n"].notna().all()
+
+
+def test_a_rare_label_has_no_coefficient(tables: dict[str, pd.DataFrame]) -> None:
+    terms = tables["coefficients_cox"].set_index("term")["coefficient"]
+    # One person is the reference of region, so every comparison with it goes.
+    assert terms.filter(like="region_").isna().all()
+    assert np.isnan(terms["specialism_Tiny"])
+    assert np.isfinite(terms["specialism_Bigger"])
+
+
+def test_calibration_groups_add_up_to_no_small_one(tables: dict[str, pd.DataFrame]) -> None:
+    for _, bins in tables["calibration"].groupby(["model", "horizon_months"]):
+        hidden = 400 - bins["n"].sum()
+        assert hidden == 0 or hidden >= 7
+
+
+def test_rare_terms() -> None:
+    X = pd.DataFrame(
+        {
+            "route": ["a"] * 20 + ["b"] * 10 + ["c"] * 2,
+            "flag": [1.0] * 3 + [0.0] * 29,
+            "score": np.arange(32.0),
+        }
+    )
+    X.loc[0, "score"] = np.nan
+    terms = ["route_b", "route_c", "flag", "score", "missing: score"]
+    shown = hide_rare_terms(pd.DataFrame({"term": terms, "coefficient": 1.0}), X, 5)
+    assert dict(shown.to_numpy()) == pytest.approx(
+        {
+            "route_b": 1.0,
+            "route_c": np.nan,
+            "flag": np.nan,
+            "score": 1.0,
+            "missing: score": np.nan,
+        },
+        nan_ok=True,
+    )
