@@ -7,13 +7,14 @@ standard error, results to standard output.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -34,7 +35,10 @@ app = typer.Typer(
 )
 
 _INTERRUPTED = 130
-_STOPPED = "Stopped. Nothing half-written is left."
+_STOPPED = (
+    "Stopped. Nothing half-written is left; a run whose results were complete is in the store's "
+    "folder 'runs', and gmts-models publish sends it to MLflow."
+)
 
 Store = Annotated[
     Path | None,
@@ -68,21 +72,21 @@ def validate(
     file: Annotated[Path, typer.Argument(help="A CSV, Excel or Parquet file of trainees.")],
     config: Annotated[
         Path | None,
-        typer.Option(help="An experiment whose data section says how the file is read."),
+        typer.Option(help="An experiment whose data section says how; options go before it."),
     ] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option("--column", help="Map a column: specialism=Department; may be repeated."),
     ] = None,
     scheme: Annotated[
-        str, typer.Option(help="gmts, or any for other groups and destinations.")
-    ] = "gmts",
+        str | None, typer.Option(help="gmts (the default), or any for other groups.")
+    ] = None,
     census_date: Annotated[
         str | None, typer.Option(help="Last day of follow-up, such as 2023-09-30.")
     ] = None,
     date_format: Annotated[str | None, typer.Option(help="Such as %d/%m/%Y.")] = None,
     sheet: Annotated[str | None, typer.Option(help="Of an Excel file.")] = None,
-    encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8",
+    encoding: Annotated[str | None, typer.Option(help="Of a CSV file; default utf-8.")] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 2 if a row is rejected.")
     ] = False,
@@ -93,23 +97,24 @@ def validate(
     from gmts_models.console import print_checked
     from gmts_models.data.load import load_trainees
 
-    if scheme not in ("gmts", "any"):
-        raise InputError("the scheme is gmts or any", where="--scheme")
-    vocabulary: Literal["gmts", "any"] = "any" if scheme == "any" else "gmts"
-    spec = FileData(
-        path=file,
-        scheme=vocabulary,
-        columns=_pairs(columns or []),
-        census_date=census_date,
-        date_format=date_format,
-        sheet=sheet,
-        encoding=encoding,
-    )
+    spec = FileData(path=file)
     if config is not None:
         data = read_config(config).config.data
         if not isinstance(data, FileData):
             raise InputError("the configuration does not read a file", where=str(config))
-        spec = data.model_copy(update={"path": file})
+        spec = data
+    if scheme not in (None, "gmts", "any"):
+        raise InputError("the scheme is gmts or any", where="--scheme")
+    said = {
+        "scheme": scheme,
+        "census_date": census_date,
+        "date_format": date_format,
+        "sheet": sheet,
+        "encoding": encoding,
+    }
+    update: dict[str, object] = {name: value for name, value in said.items() if value is not None}
+    update |= {"path": file, "columns": {**spec.columns, **_pairs(columns or [])}}
+    spec = spec.model_copy(update=update)
     checked: Checked = load_trainees(
         spec.path,
         scheme=spec.scheme,
@@ -184,6 +189,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):  # a Windows console may not speak UTF-8 by itself
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    # Errors are told below; without a handler Python would print what is logged a second time.
+    logging.getLogger("gmts_models").addHandler(logging.NullHandler())
     try:
         code = app(list(arguments) if arguments is not None else None, standalone_mode=False)
         if code == _INTERRUPTED:  # typer's answer to Ctrl-C
@@ -195,6 +202,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         _complain(_STOPPED)
         sys.exit(_INTERRUPTED)
+    except OSError as error:
+        _complain(f"Error: {error.strerror or type(error).__name__}\n  where: {error.filename}")
+        sys.exit(2)
     except Exception as error:  # noqa: BLE001 - the last line of defence
         _report_other(error)
 
@@ -223,7 +233,7 @@ def _complain(text: str) -> None:
 
 def _pairs(options: list[str]) -> dict[str, str]:
     pairs = dict(option.partition("=")[::2] for option in options)
-    if bad := [name for name, value in pairs.items() if not name or not value]:
+    if bad := [option for option in options if "=" not in option or option.startswith("=")]:
         raise InputError(
             f"a mapping needs two names: {bad[0]}", where="--column", fix="--column specialism=Team"
         )

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from gmts_models.data.rejections import summarise_rejected
 from gmts_models.disclosure import show_count
+from gmts_models.run_record import event_words
 
 if TYPE_CHECKING:
     from gmts_models.data.people import Checked
@@ -43,7 +44,7 @@ def print_run(run: Run, store: Path | None = None) -> None:
     people = run.checked.valid
     if people.synthetic:
         out.print("SYNTHETIC DATA: these people were made by a simulation.\n", markup=False)
-    out.print(retention_text_table(run.retention, people.leaving))
+    out.print(retention_text_table(run.retention, event_words(run.config.endpoint, people.leaving)))
     if np.isnan(run.retention.retention).any():
         few = f"fewer than {run.retention.threshold} people left to follow"
         out.print(f"- not estimable, or {few}.   {show_count(np.nan)} suppressed.\n", markup=False)
@@ -112,24 +113,23 @@ def print_checked(checked: Checked) -> None:
     )
     if not checked.n_rejected:
         return
-    by_reason = Table(title="Rejected rows by reason", title_justify="left")
+    by_reason = Table(title="Rejected rows by reason", title_justify="left", show_lines=True)
     by_reason.add_column("Reason")
-    by_reason.add_column("Rows", justify="right")
+    by_reason.add_column("Rows", justify="right", no_wrap=True)
+    by_reason.add_column("How to mend it")
     for reason, rows in summarise_rejected(checked).itertuples(index=False):
-        by_reason.add_row(_plain(reason), f"{rows:,}")
+        fixes = checked.rejected.loc[checked.rejected["reason"] == reason, "fix"].unique()
+        more = f"\n... and {len(fixes) - 3} more" if len(fixes) > 3 else ""
+        by_reason.add_row(_plain(reason), f"{rows:,}", _plain("\n".join(fixes[:3]) + more))
     out.print(by_reason)
-    rows = Table(title="Each of them", title_justify="left")
-    for name, justify in (
-        ("Row", "right"),
-        ("Column", "left"),
-        ("Reason", "left"),
-        ("Fix", "left"),
-    ):
-        rows.add_column(name, justify="right" if justify == "right" else "left")
-    columns = checked.rejected[["row", "column", "reason", "fix"]]
+    each = Table(title="Each of them", title_justify="left")
+    each.add_column("Row", justify="right", no_wrap=True)
+    each.add_column("Column")
+    each.add_column("Reason")
+    columns = checked.rejected[["row", "column", "reason"]]
     for row in columns.head(MOST_REJECTED).itertuples(index=False):
-        rows.add_row(*(_plain(value) for value in row))
-    out.print(rows)
+        each.add_row(*(_plain(value) for value in row))
+    out.print(each)
     if len(columns) > MOST_REJECTED:
         say(f"... and {len(columns) - MOST_REJECTED:,} more: load_trainees(...).rejected has all.")
 

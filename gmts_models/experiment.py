@@ -29,7 +29,12 @@ from gmts_models.features.table import FeatureTable, build_features
 from gmts_models.models.factory import make_model
 from gmts_models.provenance import fingerprint, git_state, package_versions
 from gmts_models.reporting.retention import RetentionTable, retention_curves, retention_table
-from gmts_models.run_folder import RunContent, hide_rare_terms, write_run_folder
+from gmts_models.run_folder import (
+    RunContent,
+    check_writable,
+    hide_rare_terms,
+    write_run_folder,
+)
 from gmts_models.run_record import AtomRecord, ModelRecord, RunRecord
 from gmts_models.tracking.store import find_store
 
@@ -107,6 +112,7 @@ def run_experiment(
         loaded = read_config(config, overrides)
         spec, origin = loaded.config, loaded.path.parent
     where = find_store(Path(store) if store is not None else spec.store)
+    check_writable(where.runs)
     report("reading data", 0, 1)
     checked = load_people(spec)
     table = build_features(checked.valid, endpoint=spec.endpoint, features=spec.features)
@@ -336,12 +342,16 @@ def _limits(
         said.append(f"Model {model} could not be fitted: {why}.")
     overall = evaluation.scores.query("group == 'All' and score == 'brier'")
     by_size: dict[int, list[str]] = {}
-    for horizon, n in overall.groupby("horizon_months")["n"].max().items():
-        by_size.setdefault(int(n), []).append(f"{horizon:g}")
+    for horizon, rows in overall.groupby("horizon_months"):
+        scored = int(rows["n"].max()) if rows["estimate"].notna().any() else 0
+        by_size.setdefault(scored, []).append(f"{horizon:g}")
     for n, at in by_size.items():
         missing_people = pd.Series([len(table) - n])
         if n == 0:
-            said.append(f"Nobody could be scored at {', '.join(at)} months.")
+            said.append(
+                f"No model could be scored at {', '.join(at)} months: nobody who was predicted was "
+                "followed for as long, or no model has an estimate for everyone."
+            )
         elif n < len(table) and not is_small(missing_people, retention.threshold).any():
             said.append(
                 f"Scores at {', '.join(at)} months rest on {n:,} of {len(table):,} people: the "

@@ -7,6 +7,7 @@ the tracker read nothing else. ``docs/run-folder.md`` lists the files.
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,15 +77,29 @@ def write_run_folder(runs: Path, content: RunContent) -> Path:
         building.rename(finished)  # the same disc, so whole or not at all
     except OSError as error:
         shutil.rmtree(building, ignore_errors=True)
-        raise DataError(
-            f"the results cannot be written: {error.strerror}",
-            where=str(runs),
-            fix="choose another folder with --store, and see that the disc has room",
-        ) from error
+        raise _not_writable(runs, error) from error
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
     return finished
+
+
+def check_writable(runs: Path) -> None:
+    """Raise DataError now rather than after the work where run folders cannot be made."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=runs, prefix=".building-"):
+            pass
+    except OSError as error:
+        raise _not_writable(runs, error) from error
+
+
+def _not_writable(runs: Path, error: OSError) -> DataError:
+    return DataError(
+        f"the results cannot be written: {error.strerror}",
+        where=str(runs),
+        fix="choose another folder with --store, and see that the disc has room",
+    )
 
 
 def shareable_tables(content: RunContent) -> dict[str, pd.DataFrame]:

@@ -78,7 +78,14 @@ class RunRecord(_Record):
     @property
     def event_words(self) -> str:
         """What is counted, to stand after "without"."""
-        return "withdrawing from the scheme" if self.endpoint == "left_scheme" else self.leaving
+        return event_words(self.endpoint, self.leaving)
+
+
+def event_words(endpoint: str, leaving: str) -> str:
+    """Return what counts as the event of an endpoint, to stand after "without" or "not"."""
+    if endpoint == "left_scheme":
+        return "withdrawing from the scheme"
+    return f"{leaving} after completing the scheme" if endpoint == "post_scheme" else leaving
 
 
 def write_record(record: RunRecord, folder: Path) -> None:

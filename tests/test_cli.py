@@ -175,6 +175,36 @@ def test_validate_reads_as_a_configuration_says(
     assert code == 0
 
 
+def test_validate_options_go_before_the_configuration(
+    run_cli: Callable[..., tuple[int, str, str]], folder: Path, trainees: pd.DataFrame
+) -> None:
+    french = trainees.assign(degree_subject="Études")
+    french.to_csv(folder / "french.csv", index=False, encoding="cp1252")
+    arguments = ("validate", "french.csv", "--config", "small.yaml")
+    assert run_cli(*arguments)[0] == 2
+    assert run_cli(*arguments, "--encoding", "cp1252")[0] == 0
+    code, _, err = run_cli(*arguments, "--encoding", "cp1252", "--census-date", "2000-01-01")
+    assert code == 2
+    assert "none of the" in err
+
+
+def test_the_heading_says_what_was_counted(
+    run_cli: Callable[..., tuple[int, str, str]],
+) -> None:
+    _, out, _ = run_cli("run", "small.yaml", "--set", "endpoint=left_scheme")
+    assert "Retention (not withdrawing from the scheme)" in out
+
+
+def test_a_store_that_cannot_be_written_is_told_before_the_work(
+    run_cli: Callable[..., tuple[int, str, str]], folder: Path
+) -> None:
+    (folder / "store").mkdir()
+    (folder / "store" / "runs").write_text("in the way", encoding="utf-8")
+    code, out, err = run_cli("run", "small.yaml", "--store", "store")
+    _assert_one_message(code, err, "cannot be written", "--store")
+    assert "fitting" not in out + err
+
+
 @pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
 def test_simulate_writes_a_table_that_validates(
     run_cli: Callable[..., tuple[int, str, str]], folder: Path, suffix: str

@@ -30,7 +30,7 @@ MEANINGS = {
     "AttributeSpec.kind": "What the column holds.",
     "AttributeSpec.unit": "Of a number.",
     "AttributeSpec.meaning": "One line for reports.",
-    "AttributeSpec.protected": "A protected characteristic: never a feature unless it is named.",
+    "AttributeSpec.protected": "A protected characteristic: no feature unless it is named.",
     "BoostingSpec.max_iter": "Number of trees.",
     "BoostingSpec.learning_rate": "Share of each tree's answer that is taken.",
     "BoostingSpec.max_leaf_nodes": "Leaves of a tree.",

@@ -45,7 +45,8 @@ class Column:
     allowed : the labels a category may take on the GMTS; None = any.
     least, most : the range of a number.
     required : whether a table without it is refused.
-    protected : a protected characteristic (Equality Act 2010): never a feature by default.
+    protected : a protected characteristic (Equality Act 2010): no feature unless it is named; of
+        the default features only age_band comes from one.
     known : "start" for what is known on the start date; None for what the outcome is made of.
     """
 

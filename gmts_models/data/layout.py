@@ -74,6 +74,7 @@ def match_columns(
     raw = _quotable(raw, [*mapped.values(), *wanted])
     _check_mapping(mapped, wanted, raw)
     _refuse_repeated(raw, [*mapped.values(), *wanted])
+    _refuse_shared(mapped)
     positions = {name: raw.names.index(user) for name, user in mapped.items() if user}
     taken = set(positions.values())
     for name in wanted:
@@ -152,6 +153,18 @@ def _check_mapping(mapped: Mapping[str, str], wanted: list[str], raw: RawTable) 
                 f"the table has no column {user!r}" + _like(user, raw),
                 where=f"columns, {name}",
                 fix="give the name as it stands in the table's header",
+            )
+
+
+def _refuse_shared(mapped: Mapping[str, str]) -> None:
+    """Refuse one column of the table in the place of two of the contract."""
+    for user in mapped.values():
+        shared = [name for name, each in mapped.items() if user and each == user]
+        if len(shared) > 1:
+            raise InputError(
+                f"one column of the table is mapped to {' and '.join(shared)}",
+                where=f"columns, {user!r}",
+                fix="map it once; each column of the contract says something else",
             )
 
 
@@ -253,11 +266,12 @@ def _refuse_lookalikes(
             continue
         likely = difflib.get_close_matches(fold_name(name), folded, n=1, cutoff=0.85)
         if name == "leave_nhs_date" and not likely:
-            likely = [each for each in folded if _ABOUT_LEAVING.search(each)][:1]
+            likely = [each for each in folded if _ABOUT_LEAVING.search(each)]
         if likely:
+            candidates = " or ".join(repr(folded[each]) for each in likely[:4])
             raise InputError(
-                f"the table has no {name}, but a column {folded[likely[0]]!r} that may be meant",
+                f"the table has no {name}, but {candidates} may be meant",
                 where=raw.source,
-                fix=f"say columns={{{name!r}: {folded[likely[0]]!r}}}, "
-                f"or columns={{{name!r}: ''}} if it is not",
+                fix=f"say which: columns={{{name!r}: ...}}, on the command line --column "
+                f"{name}=NAME; leave NAME empty if none is",
             )

@@ -156,11 +156,10 @@ def _label_reader(column: Column, cells: Cells) -> Callable[[Value], str | Probl
 
 def _unknown_label(label: str, column: Column, close_to: dict[str, str]) -> Problem:
     close = difflib.get_close_matches(fold_label(label), close_to, n=1)
-    likely = close_to[close[0]] if close else "..."
+    likely = f"{close_to[close[0]]}? " if close else ""
     return Problem(
         reason=f"{column.name} is not a label of the contract",
-        fix=("" if not close else f"{likely}? ")
-        + f"correct it, or map the file's label: labels={{{column.name!r}: {{...: {likely!r}}}}}",
+        fix=f"{likely}correct it, or map it under labels; valid: {', '.join(column.allowed or ())}",
     )
 
 

@@ -28,8 +28,8 @@ class Predictions:
     fold : (n,) number of the fold in which the row was predicted; -1 = never.
     risk : by model, (n, m); NaN where never predicted or not estimable. For late entrants it is
         the risk given that they were still there at entry.
-    rank : by model, (n,) risk by the last horizon from the start, also for late entrants: what
-        the concordance ranks by.
+    rank : by model, (n, m) risk from the start, also for late entrants: what the concordance
+        ranks by.
     seconds : by model, time of all its fits.
     failed : by model that could not be fitted in some fold, why.
     """
@@ -66,18 +66,18 @@ def predict_out_of_fold(
         for name, number in tasks
     )
     risk = {name: np.full((len(table), len(horizons)), np.nan) for name in models}
-    rank = {name: np.full(len(table), np.nan) for name in models}
+    rank = {name: np.full((len(table), len(horizons)), np.nan) for name in models}
     seconds = dict.fromkeys(models, 0.0)
     failed: dict[str, str] = {}
     results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     for done, ((name, number), result) in enumerate(zip(tasks, results, strict=True), start=1):
-        values, last, took, trouble = result
+        values, from_start, took, trouble = result
         seconds[name] += took
         if trouble is not None:
             failed.setdefault(name, f"{trouble} (predicting {folds[number].label})")
         else:
             risk[name][folds[number].test] = values
-            rank[name][folds[number].test] = last
+            rank[name][folds[number].test] = from_start
         if on_done is not None:
             on_done(done, len(tasks))
     for name in failed:
@@ -98,7 +98,7 @@ def _fit_and_predict(
         fitted = clone(model).fit(table.X.iloc[fold.train], table.y[fold.train])
         new, entry = table.X.iloc[fold.test], table.y.entry[fold.test]
         risk = fitted.predict_risk(new, horizons)
-        last = risk[:, -1]
+        from_start = risk
         if (entry > 0).any():
             # Past the last time in training the chance of having stayed until entry is unknown,
             # and with it what follows.
@@ -107,4 +107,4 @@ def _fit_and_predict(
             risk = conditional_risk(risk, at_entry[:, None])
     except GmtsError as error:
         return None, None, time.perf_counter() - began, error.what
-    return risk, last, time.perf_counter() - began, None
+    return risk, from_start, time.perf_counter() - began, None

@@ -98,6 +98,7 @@ def score_models(
     """
     records: list[dict[str, Any]] = []
     briers: dict[tuple[str, float], Floats] = {}
+    ranked = _last_estimable(predictions)
     for model, risk in predictions.risk.items():
         for column, horizon in enumerate(predictions.horizons):
             for group, mask in plan.groups.items():
@@ -118,10 +119,21 @@ def score_models(
                     }
                     for score, draws in values.items()
                 ]
-        records += list(
-            _concordances(model, predictions.rank[model], table, predictions.fold, plan)
-        )
+        rank = predictions.rank[model][:, ranked]
+        records += list(_concordances(model, rank, table, predictions.fold, plan))
     return pd.DataFrame(records), briers
+
+
+def _last_estimable(predictions: Predictions) -> int:
+    """Return the last horizon at which every model that was fitted has a risk for everyone."""
+    rows = predictions.fold >= 0
+    gaps = [
+        np.isnan(rank[rows]).any(axis=0)
+        for name, rank in predictions.rank.items()
+        if name not in predictions.failed
+    ]
+    known = np.flatnonzero(~np.any(gaps, axis=0)) if gaps else np.array([], dtype=np.int64)
+    return int(known[-1]) if len(known) else -1
 
 
 def person_losses(predictions: Predictions, plan: ScoringPlan) -> pd.DataFrame:
@@ -212,7 +224,7 @@ def _auc_within(risk: Floats, at: CensoringWeights, fold: Ints) -> Floats:
 def _concordances(
     model: str, risk: Floats, table: FeatureTable, fold: Ints, plan: ScoringPlan
 ) -> Iterator[dict[str, Any]]:
-    """Harrell's C of the risk at the last horizon, within folds; interval by the jackknife."""
+    """Harrell's C of the risk at one horizon, within folds; interval by the jackknife."""
     z = stats.norm.ppf((1 + plan.level) / 2)
     y = table.y
     for group, mask in plan.groups.items():

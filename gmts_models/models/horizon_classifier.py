@@ -44,7 +44,8 @@ class HorizonClassifier(RiskMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes
     ----------
-    estimators_ : one fitted classifier a horizon, or a float where only one class was seen.
+    estimators_ : one fitted classifier a horizon; a float where only one class was seen, None
+        where nobody was followed for as long.
     feature_names_in_, terms_ : columns of X, and of the encoded X.
 
     Notes
@@ -87,25 +88,28 @@ class HorizonClassifier(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self.horizons_ = months
         strata = None if self.censoring_by is None else _codes(frame, self.censoring_by)
         self.estimators_ = [self._fit_one(matrix, y, h, strata) for h in months]
+        if all(each is None for each in self.estimators_):
+            raise NotEstimableError(
+                f"nobody was followed for {months[0]:g} months",
+                where="HorizonClassifier(horizons=...)",
+                fix="ask for shorter horizons",
+            )
         return self
 
     def _fit_one(self, matrix: Floats, y: Outcome, horizon: float, strata: Ints | None) -> Any:
+        """Return a fitted classifier, a float where all are alike, None where nobody was seen."""
         at = censoring_weights(y, horizon, strata=strata)
         weight = at.weight[:, 0]
         known = weight > 0
         if not known.any():
-            raise NotEstimableError(
-                f"nobody was followed for {horizon:g} months",
-                where="HorizonClassifier(horizons=...)",
-                fix="ask for shorter horizons",
-            )
+            return None
         if len(np.unique(at.left[known])) == 1:
             return float(at.left[known][0])
         classifier = LogisticRegression(C=1.0) if self.estimator is None else clone(self.estimator)
         return classifier.fit(matrix[known], at.left[known], sample_weight=weight[known])
 
     def predict_risk(self, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
-        """Return (n, m) risks.
+        """Return (n, m) risks; NaN past the last horizon that anyone was followed to.
 
         Raises
         ------
@@ -121,7 +125,7 @@ class HorizonClassifier(RiskMixin, BaseEstimator):  # type: ignore[misc]
             )
         matrix = apply_design(self.design_, check_new_rows(as_frame(X), self.feature_names_in_))
         risk = np.column_stack([_positive(each, matrix) for each in self.estimators_])
-        risk = np.maximum.accumulate(risk, axis=1)
+        risk = np.maximum.accumulate(risk, axis=1)  # and NaN from the first gap on
         with np.errstate(divide="ignore"):
             hazard = -np.log1p(-np.minimum(risk, 1 - 1e-15))
         knots = np.concatenate([[0.0], self.horizons_])
@@ -130,6 +134,8 @@ class HorizonClassifier(RiskMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _positive(classifier: Any, matrix: Floats) -> Floats:
+    if classifier is None:
+        return np.full(len(matrix), np.nan)
     if isinstance(classifier, float):
         return np.full(len(matrix), classifier)
     return np.asarray(classifier.predict_proba(matrix)[:, 1], dtype=float)

@@ -84,7 +84,7 @@ def _quiet() -> Iterator[None]:
     # Read on import: no look-up of MLflow's telemetry host, and no file in the user's home.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     unset = [name for name in _LIMITS if name not in os.environ]
-    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3")]
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "sqlalchemy", "urllib3")]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what MLflow's dependencies deprecate is not ours
         import mlflow  # noqa: F401 - sets up its loggers, so it comes before theirs are lowered
@@ -93,7 +93,7 @@ def _quiet() -> Iterator[None]:
         os.environ.update({name: _LIMITS[name] for name in unset})
         try:
             for logger in loggers:
-                logger.setLevel(logging.ERROR)
+                logger.setLevel(logging.CRITICAL)  # what is raised is told once, by us
             yield
         finally:
             for name in unset:

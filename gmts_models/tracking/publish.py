@@ -219,10 +219,13 @@ class _Publication:
     def _check_not_moved(self, location: str) -> None:
         there = _local_path(location)
         artifacts = self.target.store.artifacts
-        if there is None or there == artifacts or there.exists() or not there.is_absolute():
+        ours = self.target.uri == self.target.store.tracking_uri
+        if there is None or not there.is_absolute() or there.is_relative_to(artifacts):
+            return
+        if there.exists() and not (ours and self.target.store.is_default_backend):
             return
         raise PublishError(
-            "the store was moved: MLflow's database names its files by their old place",
+            "the store was moved or copied: MLflow's database names its files by their old place",
             where=f"{self.target.store.root}, formerly {there.parent}",
             fix=f"move it back; or rename {self.target.store.database.name} and publish the runs "
             f'again: gmts-models publish "{self.folder.path}" (and the others in '

@@ -94,7 +94,9 @@ def store_of(run_folder: Path) -> Path | None:
     """Return the store folder that a run folder lies in, or None where it lies elsewhere."""
     folder = run_folder.resolve()
     root = folder.parent.parent
-    known = root.name == STORE_NAME or (root / DATABASE_NAME).is_file()
+    # Without its database it is a store all the same: the first publication was interrupted, say.
+    marks = (DATABASE_NAME, "artifacts", ".gitignore")
+    known = root.name == STORE_NAME or any((root / mark).exists() for mark in marks)
     return root if folder.parent.name == "runs" and known else None
 
 

@@ -85,8 +85,18 @@ def test_attributes_become_columns_known_at_the_start():
             {"attributes": {"band": Column(name="b", kind="date", meaning="")}},
             "cannot be of kind date",
         ),
-        (["trainee_id", "specialism", "start_date", "date_left"], {}, "'date_left' that may be"),
+        (["trainee_id", "specialism", "start_date", "date_left"], {}, "'date_left' may be meant"),
         ([*DATED, "last_seen_dt"], {}, "no last_seen_date, but"),
+        (
+            ["trainee_id", "specialism", "start_date", "Left Scheme", "Leaving Date"],
+            {},
+            "'Left Scheme' or 'Leaving Date' may be meant",
+        ),
+        (
+            [*DATED, "gone"],
+            {"columns": {"leave_nhs_date": "gone", "leave_scheme_date": "gone"}},
+            "mapped to leave_nhs_date and leave_scheme_date",
+        ),
     ],
 )
 def test_each_mistake_is_one_clear_error(names, arguments, what):

@@ -110,6 +110,17 @@ def test_late_entry_does_not_pollute_the_ranking() -> None:
         assert got == pytest.approx(want, abs=0.01)  # folds compare fewer pairs
 
 
+def test_a_horizon_out_of_reach_costs_only_itself(table: FeatureTable) -> None:
+    models = {"km": KaplanMeier(), "logistic": HorizonClassifier(horizons=(12, 24, 200))}
+    found = evaluate(models, table, horizons=[12, 24, 200], bootstrap=0)
+    assert found.predictions.failed == {}
+    board = found.leaderboard
+    assert set(board["horizons"]) == {"12, 24"}
+    assert board[["mean_brier", "c_index"]].notna().all(axis=None)
+    at_24 = evaluate(models, table, horizons=[12, 24], bootstrap=0).leaderboard
+    np.testing.assert_allclose(board["c_index"], at_24["c_index"])
+
+
 def test_draws_do_not_score_what_the_sample_cannot() -> None:
     rng = np.random.default_rng(0)
     time = np.ceil(rng.exponential(30, 200))
@@ -291,7 +302,7 @@ def test_bootstrap_intervals_cover() -> None:
             horizons=np.array([24.0]),
             fold=np.zeros(300, dtype=np.int64),
             risk={"true": risk[:, None]},
-            rank={"true": risk},
+            rank={"true": risk[:, None]},
             seconds={},
             failed={},
         )

@@ -334,3 +334,14 @@ def test_a_risk_that_is_not_estimable_is_no_score() -> None:
     model = CoxPH(strata="specialism").fit(X, cut)
     with pytest.raises(NotEstimableError, match="not estimable"):
         model.score(X, y)
+
+
+def test_a_classifier_goes_as_far_as_people_were_followed() -> None:
+    X, y = _people()
+    cut = Outcome(0, np.minimum(y.exit, 30), y.left & (y.exit <= 30), index=X.index)
+    model = HorizonClassifier(horizons=(12, 24, 48)).fit(X, cut)
+    risk = model.predict_risk(X, [12, 24, 48])
+    assert np.isfinite(risk[:, :2]).all()
+    assert np.isnan(risk[:, 2]).all()
+    with pytest.raises(NotEstimableError, match="nobody was followed for 48"):
+        HorizonClassifier(horizons=(48, 60)).fit(X, cut)

@@ -93,7 +93,8 @@ def test_store_of_a_run_folder(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
     assert store_of(inside) == tmp_path / "gmts_store"
     assert store_of(named_otherwise) is None
-    (tmp_path / "results" / "mlflow.db").touch()
+    # A store without its database is still the one to publish into.
+    (tmp_path / "results" / ".gitignore").touch()
     assert store_of(named_otherwise) == tmp_path / "results"
     assert store_of(tmp_path / "gmts_store") is None
 
