@@ -188,7 +188,8 @@ class TrackingSpec(_Spec):
 
     enabled: bool = True
     uri: str | None = None
-    """Default: MLFLOW_TRACKING_URI, else sqlite in the store folder."""
+    """Default: sqlite in ``store`` where that is said, else MLFLOW_TRACKING_URI, else sqlite in the
+    store folder that is found."""
     experiment: str | None = None
     """Default: the experiment's name."""
 

@@ -44,7 +44,7 @@ MEANINGS = {
     "ExperimentConfig.endpoint": "What counts as leaving.",
     "ExperimentConfig.evaluation": "How models are judged.",
     "ExperimentConfig.features": "What models learn from; the default is what the data have, "
-    "without the user's own protected characteristics.",
+    "without the user's own protected characteristics; see docs/features.md.",
     "ExperimentConfig.horizons": "Months at which retention and risk are stated; increasing.",
     "ExperimentConfig.models": "What is compared; names differ.",
     "ExperimentConfig.name": "Of the experiment, here and in MLflow.",
