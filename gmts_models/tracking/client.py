@@ -104,12 +104,21 @@ def _quiet() -> Iterator[None]:
 
 def _describe(error: Exception) -> str:
     """Say what went wrong in one line, without statements, values or passwords."""
-    original = getattr(error, "orig", None)  # SQLAlchemy's own text holds the statement
-    lines = hide_password(str(original or error)).strip().splitlines()
+    lines = hide_password(str(_database_error(error) or error)).strip().splitlines()
     line = lines[0] if lines else ""
     if len(line) > _LONGEST_MESSAGE:
         line = line[:_LONGEST_MESSAGE] + " ..."
     return f"MLflow could not be reached or did not take the run: {type(error).__name__}: {line}"
+
+
+def _database_error(error: BaseException | None) -> BaseException | None:
+    """Return what the database itself said, if it did; SQLAlchemy's text holds the statement."""
+    while error is not None:
+        original = getattr(error, "orig", None)
+        if isinstance(original, BaseException):
+            return original
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _schema_problem(error: Exception, uri: str) -> tuple[str, str] | None:

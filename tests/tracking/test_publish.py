@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sqlite3
 import time
 import traceback
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 from sample_run import CANARY, MODELS, RUN_KEY, write_run_folder
 
 from gmts_models.errors import DataError, InputError, PublishError
-from gmts_models.tracking.client import tracker
+from gmts_models.tracking.client import tracker, tracker_errors
 from gmts_models.tracking.publish import publish_run
 from gmts_models.tracking.store import Store, find_store
 
@@ -430,3 +431,18 @@ def test_folder_that_is_refused_leaves_no_trace(
         publish_run(run_folder)
     assert query("select count(*) from runs") == [(0,)]
     assert find_store(store.root).tracking_uri == store.tracking_uri
+
+
+def test_a_database_s_own_words_are_told_without_its_statement() -> None:
+    from sqlalchemy.exc import OperationalError
+
+    said = sqlite3.OperationalError("attempt to write a readonly database")
+    statement = OperationalError("INSERT INTO runs VALUES (?)", ("secret",), said)
+    with pytest.raises(PublishError) as caught, tracker_errors("sqlite:///x.db", fix="mend it"):
+        try:
+            raise statement
+        except OperationalError as error:
+            raise RuntimeError("(raised as a result of Query-invoked autoflush)") from error
+    assert "attempt to write a readonly database" in caught.value.what
+    assert "INSERT" not in str(caught.value)
+    assert "secret" not in str(caught.value)
