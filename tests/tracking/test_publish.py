@@ -438,11 +438,10 @@ def test_a_database_s_own_words_are_told_without_its_statement() -> None:
 
     said = sqlite3.OperationalError("attempt to write a readonly database")
     statement = OperationalError("INSERT INTO runs VALUES (?)", ("secret",), said)
+    outer = RuntimeError("(raised as a result of Query-invoked autoflush)")
+    outer.__cause__ = statement
     with pytest.raises(PublishError) as caught, tracker_errors("sqlite:///x.db", fix="mend it"):
-        try:
-            raise statement
-        except OperationalError as error:
-            raise RuntimeError("(raised as a result of Query-invoked autoflush)") from error
+        raise outer
     assert "attempt to write a readonly database" in caught.value.what
     assert "INSERT" not in str(caught.value)
     assert "secret" not in str(caught.value)
