@@ -126,20 +126,6 @@ def make_features(people: People, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({name: ready[name].derive(people.trainees) for name in names})
 
 
-def subset(table: FeatureTable, rows: Ints) -> FeatureTable:
-    """Return the rows at these positions."""
-    return FeatureTable(
-        X=table.X.iloc[rows],
-        y=table.y[rows],
-        ids=table.ids.iloc[rows],
-        specialism=table.specialism.iloc[rows],
-        cohort=table.cohort.iloc[rows],
-        start=table.start[rows],
-        follow_up=table.follow_up[rows],
-        recipe=table.recipe,
-    )
-
-
 def _cohorts(frame: pd.DataFrame) -> pd.Series:
     if "cohort" not in frame:
         return pd.Series("all", frame.index, dtype=object)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ from sklearn.base import clone
 
 from gmts_models.data.people import People
 from gmts_models.features.table import FeatureTable, Recipe, make_features
-from gmts_models.models.protocol import check_horizons
+from gmts_models.models.protocol import RiskModel, check_horizons
 from gmts_models.outcome import Floats
 
 
@@ -27,7 +26,7 @@ class FittedModel:
     n : rows it learned from.
     """
 
-    estimator: Any
+    estimator: RiskModel
     recipe: Recipe
     n: int
 
@@ -49,7 +48,7 @@ class FittedModel:
         return f"FittedModel({self.estimator!r}, endpoint={self.recipe.endpoint!r}, n={self.n})"
 
 
-def fit(model: Any, table: FeatureTable) -> FittedModel:
+def fit(model: RiskModel, table: FeatureTable) -> FittedModel:
     """Fit a clone of `model` to a table, and keep what prediction on new people needs.
 
     Parameters

@@ -10,7 +10,7 @@ from gmts_models.data.columns import BY_NAME, Column
 from gmts_models.data.people import People
 from gmts_models.errors import InputError
 from gmts_models.features.attributes import BUILT_IN, available, default_names
-from gmts_models.features.table import build_features, subset
+from gmts_models.features.table import build_features
 
 
 @pytest.fixture
@@ -76,15 +76,6 @@ def test_unknown_features_are_named(people: People) -> None:
 def test_only_the_start_is_offered(people: People) -> None:
     with pytest.raises(InputError, match="known at the start only"):
         build_features(people, at=12)  # type: ignore[arg-type]
-
-
-def test_parts_stay_together(people: People) -> None:
-    table = build_features(people)
-    part = subset(table, np.array([2, 0]))
-    assert list(part.ids) == ["c", "a"]
-    assert part.y.index is not None
-    assert part.y.index.equals(part.X.index)
-    np.testing.assert_array_equal(part.y.exit, [table.y.exit[2], table.y.exit[0]])
 
 
 def test_the_repr_shows_no_rows(people: People) -> None:
