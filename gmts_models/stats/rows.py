@@ -1,0 +1,140 @@
+"""What a statistical function is given: n rows of time and event, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gmts_models.errors import InputError
+from gmts_models.outcome import UNKNOWN_CAUSE, Bools, Floats, Ints
+from gmts_models.stats.times import merge_near_ties
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Checked rows; the conventions are those of ``outcome.py``.
+
+    Attributes
+    ----------
+    entry, exit : (n,) float, near ties merged into one time (of both together).
+    event : (n,) int, 0 = censored, 1..k = cause, `UNKNOWN_CAUSE` = left, cause missing.
+    weights : (n,) float case weights, >= 0.
+    strata : (n,) int codes 0..s-1 of the distinct labels given, in sorted order.
+    clusters : (n,) int codes 0..c-1 of people or larger clusters; None where not given, which
+        means that each row is a person.
+    """
+
+    entry: Floats
+    exit: Floats
+    event: Ints
+    weights: Floats
+    strata: Ints
+    clusters: Ints | None
+
+    def __len__(self) -> int:
+        return len(self.exit)
+
+    @property
+    def left(self) -> Bools:
+        """(n,) bool: left, from whatever cause."""
+        return np.asarray(self.event != 0)
+
+
+def check_rows(
+    exit_: npt.ArrayLike,
+    event: npt.ArrayLike,
+    entry: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
+    strata: npt.ArrayLike | None = None,
+    clusters: npt.ArrayLike | None = None,
+    *,
+    where: str,
+    merge_ties: bool = True,
+) -> Rows:
+    """Check the arrays that a statistical function is given.
+
+    Parameters
+    ----------
+    exit_ : (n,) months at which observation ends, >= 0.
+    event : (n,) int codes, or bool with True = left.
+    entry : (n,) months at which observation begins, >= 0; default 0, no delayed entry.
+    weights : (n,) case weights, >= 0; default 1.
+    strata, clusters : (n,) labels without missing ones; default one stratum, a person a row.
+    where : name of the function, for the error.
+    merge_ties : whether times apart by floating-point noise only become one (R's timefix).
+
+    Raises
+    ------
+    InputError : no rows, unequal lengths, a value that is not a finite number, a negative time or
+        weight, an exit not after its entry, or an event code below -1.
+    """
+    end = _numbers(exit_, "exit_", where)
+    n = len(end)
+    if n == 0:
+        raise InputError("there are no rows", where=where)
+    begin = np.zeros(n) if entry is None else _numbers(entry, "entry", where)
+    weight = np.ones(n) if weights is None else _numbers(weights, "weights", where)
+    code = np.asarray(event)
+    if code.dtype != bool and not np.issubdtype(code.dtype, np.integer):
+        whole = _numbers(event, "event", where)
+        if (whole != np.round(whole)).any():
+            raise InputError("event must hold whole numbers or booleans", where=f"{where}, event")
+        code = whole
+    parts = {"event": code, "entry": begin, "weights": weight}
+    labels = {"strata": strata, "clusters": clusters}
+    parts |= {name: np.asarray(each) for name, each in labels.items() if each is not None}
+    for name, part in parts.items():
+        if part.shape != (n,):
+            raise InputError(
+                f"exit_ has {n} rows, {name} has shape {part.shape}", where=f"{where}, {name}"
+            )
+    for name, part in (("exit_", end), ("entry", begin), ("weights", weight)):
+        _refuse(part < 0, f"{name} is negative", where)
+    _refuse((end < begin) | ((end == begin) & (begin > 0)), "a row ends before it begins", where)
+    _refuse(code.astype(np.int64) < UNKNOWN_CAUSE, "event is below -1", where)
+    if merge_ties:
+        merged = merge_near_ties(np.concatenate([end, begin]))
+        end, begin = merged[:n], merged[n:]
+    return Rows(
+        entry=begin,
+        exit=end,
+        event=code.astype(np.int64),
+        weights=weight,
+        strata=np.zeros(n, dtype=np.int64) if strata is None else _code(strata, "strata", where),
+        clusters=None if clusters is None else _code(clusters, "clusters", where),
+    )
+
+
+def _numbers(values: npt.ArrayLike, name: str, where: str) -> Floats:
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be numbers", where=f"{where}, {name}") from None
+    if array.ndim != 1:
+        raise InputError(f"{name} must have one dimension, has {array.ndim}", where=where)
+    _refuse(~np.isfinite(array), f"{name} is missing or infinite", where)
+    return array
+
+
+def _code(labels: npt.ArrayLike, name: str, where: str) -> Ints:
+    array: npt.NDArray[Any] = np.asarray(labels)
+    if array.dtype == object:
+        missing = np.array([each is None or each != each for each in array])
+        array = array.astype(str)
+    else:
+        missing = array != array  # NaN, NaT
+    _refuse(missing, f"{name} is missing", where)
+    return np.unique(array, return_inverse=True)[1].astype(np.int64)
+
+
+def _refuse(bad: Bools, what: str, where: str, most: int = 5) -> None:
+    if bad.any():
+        rows = np.flatnonzero(bad)
+        more = ", ..." if len(rows) > most else ""
+        raise InputError(
+            f"{what} in {len(rows)} row(s)",
+            where=f"{where}, rows {', '.join(str(row) for row in rows[:most])}{more}",
+        )
