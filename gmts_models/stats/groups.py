@@ -1,0 +1,127 @@
+"""What tests that compare groups share: the groups' codes, the result, the quadratic form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from gmts_models.errors import InputError, NotEstimableError
+from gmts_models.outcome import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupTest:
+    """A test that k groups leave alike.
+
+    Attributes
+    ----------
+    groups : (k,) labels, sorted.
+    n : (k,) rows (sums of weights).
+    observed, expected : (k,) weighted departures, and those expected if all groups were alike;
+        sums over the strata.
+    observed_by_stratum, expected_by_stratum : (s, k) the same by stratum, in sorted order.
+    variance : (k, k) of ``observed - expected``.
+    statistic, df, p : chi-square statistic, its degrees of freedom, and P(greater). `df` is the
+        number of comparisons that the data allow: a group that is never at risk together with
+        another takes no part. With none left, `statistic` and `df` are 0 and `p` is NaN.
+    """
+
+    groups: npt.NDArray[Any]
+    n: Floats
+    observed: Floats
+    expected: Floats
+    observed_by_stratum: Floats
+    expected_by_stratum: Floats
+    variance: Floats
+    statistic: float
+    df: int
+    p: float
+
+
+def code_groups(labels: npt.ArrayLike, n: int, where: str) -> tuple[npt.NDArray[Any], Ints]:
+    """Return the distinct labels, sorted, and each row's position among them.
+
+    Raises
+    ------
+    InputError : the labels are not (n,), one is missing, or all are the same.
+    """
+    array: npt.NDArray[Any] = np.asarray(labels)
+    if array.shape != (n,):
+        raise InputError(
+            f"exit_ has {n} rows, groups has shape {array.shape}", where=f"{where}, groups"
+        )
+    if array.dtype == object:
+        missing = np.array([each is None or each != each for each in array])
+        array = array.astype(str)
+    else:
+        missing = np.asarray(array != array)  # NaN, NaT
+    if missing.any():
+        raise InputError(
+            f"{int(missing.sum())} group labels are missing",
+            where=f"{where}, groups",
+            fix="leave these rows out, or give them a label of their own",
+        )
+    distinct, codes = np.unique(array, return_inverse=True)
+    if len(distinct) < 2:
+        raise InputError(
+            "there is one group only, and nothing to compare it with", where=f"{where}, groups"
+        )
+    return distinct, codes.astype(np.int64)
+
+
+def check_frequencies(weights: Floats, where: str, fix: str) -> None:
+    """Refuse weights that are not counts of people.
+
+    Raises
+    ------
+    InputError : a weight is not a whole number.
+    """
+    if (weights != np.round(weights)).any():
+        raise InputError(
+            "the variance counts people, so that weights must be whole numbers",
+            where=f"{where}, weights",
+            fix=fix,
+        )
+
+
+def chi_square(score: Floats, variance: Floats, where: str) -> tuple[float, int, float]:
+    """Return score' V^- score, its degrees of freedom and P(greater).
+
+    Parameters
+    ----------
+    score : (k,) observed less expected; sums to zero over groups that were compared.
+    variance : (k, k). Groups i and j with a covariance other than 0 were compared.
+
+    Raises
+    ------
+    NotEstimableError : the variance is singular among groups that were compared.
+    """
+    part = _components(variance)
+    kept = np.concatenate([np.flatnonzero(part == each)[1:] for each in np.unique(part)])
+    kept = kept.astype(np.int64)
+    if not len(kept):
+        return 0.0, 0, np.nan
+    v = variance[np.ix_(kept, kept)]
+    size = np.sqrt(np.maximum(np.diag(v), 0))
+    scaled = v / np.outer(size, size) if (size > 0).all() else np.zeros_like(v)
+    if not np.linalg.cond(scaled) < 1e12:
+        raise NotEstimableError(
+            "the variance of the comparison is singular",
+            where=where,
+            fix="join small groups, or compare fewer",
+        )
+    z = score[kept] / size
+    statistic = float(z @ np.linalg.solve(scaled, z))
+    return statistic, len(kept), float(special.chdtrc(len(kept), max(statistic, 0.0)))
+
+
+def _components(variance: Floats) -> Ints:
+    """Label groups that are linked, directly or through others, by a covariance."""
+    linked = (variance != 0) | np.eye(len(variance), dtype=bool)
+    for _ in range(int(np.ceil(np.log2(len(variance)))) + 1):
+        linked = (linked.astype(np.int64) @ linked.astype(np.int64)) > 0
+    return np.asarray(np.argmax(linked, axis=1), dtype=np.int64)
