@@ -10,8 +10,8 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from gmts_models.errors import FitError, InputError
-from gmts_models.models.coefficients import refuse_collinear, refuse_separated, wald_table
+from gmts_models.errors import InputError
+from gmts_models.models.coefficients import refuse_separated, wald_table
 from gmts_models.models.encoding import Design, apply_design, fit_design
 from gmts_models.models.protocol import (
     RiskMixin,
@@ -27,7 +27,7 @@ from gmts_models.stats.baseline_hazard import (
     baseline_hazard,
     cumulative_hazard_at,
 )
-from gmts_models.stats.cox import fit_cox
+from gmts_models.stats.cox.fit import fit_cox
 from gmts_models.stats.times import merge_near_ties
 
 
@@ -133,20 +133,16 @@ def _fit(
     matrix: Floats, names: tuple[str, ...], stratum: pd.Series, y: Outcome, alpha: float
 ) -> tuple[Floats, Floats]:
     """Return (p,) coefficients and (p, p) covariance of the standardised columns."""
-    n, codes = len(y), np.asarray(pd.factorize(stratum)[0], dtype=np.int64)
-    merged = merge_near_ties(np.concatenate([y.exit, y.entry]))
-    trouble = _trouble(alpha)
-    if alpha == 0:
-        refuse_collinear(matrix, names, fix=trouble)
-    try:
-        found = fit_cox(matrix, merged[:n], y.left, merged[n:], codes, alpha=alpha)
-    except np.linalg.LinAlgError:
-        found = None
-    if found is None or not np.isfinite(found.covariance).all():
-        raise FitError("the Cox fit has no maximum", where="X", fix=trouble)
-    refuse_separated(found.coefficients, found.covariance, names, fix=trouble)
-    if not found.converged:
-        raise FitError("the Cox fit does not converge", where="X", fix=trouble)
+    found = fit_cox(
+        matrix,
+        y.exit,
+        y.left,
+        y.entry,
+        strata=stratum.to_numpy(),
+        penalty=np.full(len(names), alpha) if alpha else None,
+        names=names,
+    )
+    refuse_separated(found.coefficients, found.covariance, names, fix=_trouble(alpha))
     return found.coefficients, found.covariance
 
 

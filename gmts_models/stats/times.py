@@ -23,7 +23,7 @@ def merge_near_ties(times: Floats) -> Floats:
 
     Source: the rule of ``survival::timefix`` (R), after ``all.equal``.
     """
-    distinct, position = np.unique(times, return_inverse=True)
+    distinct = np.unique(times)
     if len(distinct) < 2:
         return times
     gaps = np.diff(distinct)
@@ -32,7 +32,7 @@ def merge_near_ties(times: Floats) -> Floats:
     if not near.any():
         return times
     first = np.maximum.accumulate(np.where(np.r_[True, ~near], np.arange(len(distinct)), 0))
-    return distinct[first][position]
+    return distinct[first][np.searchsorted(distinct, times)]
 
 
 def count_at_risk(

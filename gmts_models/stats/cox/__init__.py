@@ -1,0 +1,1 @@
+"""Cox regression: the partial likelihood, its maximum, and what follows from it."""

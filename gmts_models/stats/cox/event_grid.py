@@ -1,0 +1,151 @@
+"""The times at which anyone leaves, by stratum, and where each row stands among them.
+
+A Cox likelihood looks at risk sets only at the distinct times of leaving of each stratum. This
+grid holds them, stratum after stratum, times increasing within a stratum; a row is then the range
+of grid places at which it is at risk, and every sum over risk sets is a sum by place, cumulated
+from the latest time of the stratum down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gmts_models.outcome import Floats, Ints
+from gmts_models.stats.rows import Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventGrid:
+    """Distinct (stratum, time of leaving) pairs.
+
+    Attributes
+    ----------
+    stratum : (k,) int codes, increasing.
+    time : (k,) months, increasing within a stratum.
+    deaths : (k,) int number of rows (of positive weight) that leave then.
+    weight : (k,) float sum of their weights.
+    starts : (s,) int places at which a stratum begins, increasing; the first is 0.
+    """
+
+    stratum: Ints
+    time: Floats
+    deaths: Ints
+    weight: Floats
+    starts: Ints
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where rows stand in a grid.
+
+    Attributes
+    ----------
+    first, last : (n,) int; a row is at risk at the places first..last, nowhere if last < first.
+        A row that leaves does so at ``last``.
+    """
+
+    first: Ints
+    last: Ints
+
+
+def event_grid(rows: Rows) -> EventGrid:
+    """Return the grid of these rows; those of weight 0 do not count."""
+    leavers = np.flatnonzero(rows.left & (rows.weights > 0))
+    return _grid(
+        rows.strata[leavers],
+        rows.exit[leavers],
+        np.ones(len(leavers), dtype=np.int64),
+        rows.weights[leavers],
+    )
+
+
+def join_grids(grids: Sequence[EventGrid]) -> EventGrid:
+    """Return the grid of rows that lie in several parts, from the grids of the parts."""
+    return _grid(
+        *(
+            np.concatenate([getattr(grid, name) for grid in grids])
+            for name in ("stratum", "time", "deaths", "weight")
+        )
+    )
+
+
+def _grid(stratum: Ints, time: Floats, deaths: Ints, weight: Floats) -> EventGrid:
+    times, position = np.unique(time, return_inverse=True)
+    if len(stratum) and stratum.max() > 0:
+        keys, position = np.unique(stratum * len(times) + position, return_inverse=True)
+        of_stratum, of_time = keys // len(times), times[keys % len(times)]
+    else:
+        of_stratum, of_time = np.zeros(len(times), dtype=np.int64), times
+    return EventGrid(
+        stratum=of_stratum,
+        time=of_time,
+        deaths=np.bincount(position, deaths, len(of_time)).astype(np.int64),
+        weight=np.bincount(position, weight, len(of_time)),
+        starts=np.flatnonzero(np.diff(of_stratum, prepend=-1)),
+    )
+
+
+def places(grid: EventGrid, rows: Rows) -> Places:
+    """Find the places of rows, all of whose times of leaving are in the grid."""
+    if len(grid.starts) <= 1 and not rows.strata.any():
+        return Places(
+            first=_count_entered(grid.time, rows.entry),
+            last=_count_up_to(grid.time, rows.exit) - 1,
+        )
+    times = np.unique(grid.time)
+    base = len(times) + 1
+    key = grid.stratum * base + 1 + np.searchsorted(times, grid.time)
+    entered = _count_entered(times, rows.entry)
+    first = np.searchsorted(key, rows.strata * base + entered, side="right")
+    last = np.searchsorted(key, rows.strata * base + _count_up_to(times, rows.exit), "right") - 1
+    # The last place may be one of an earlier stratum: then it lies before the first.
+    return Places(first=first, last=last)
+
+
+def _count_up_to(times: Floats, at: Floats) -> Ints:
+    """Return (n,) how many of the sorted `times` are <= each `at`."""
+    return np.searchsorted(times, at, side="right").astype(np.int64)
+
+
+def _count_entered(times: Floats, entry: Floats) -> Ints:
+    """Return (n,) how many of the sorted `times` have passed when each row enters."""
+    count = np.zeros(len(entry), dtype=np.int64)
+    late = np.flatnonzero(entry > 0)  # without delayed entry a row is at risk at time 0 too
+    count[late] = _count_up_to(times, entry[late])
+    return count
+
+
+def cumulate_down(values: Floats, starts: Ints) -> Floats:
+    """Sum `values` (k,) or (k, p) over each place and the later ones of its stratum.
+
+    Summing from the latest time down keeps the digits of the small risk sets at the end.
+    """
+    return _cumulate(values[::-1], (len(values) - starts)[::-1])[::-1]
+
+
+def cumulate_up(values: Floats, starts: Ints) -> Floats:
+    """Sum `values` (k,) or (k, p) over each place and the earlier ones of its stratum."""
+    return _cumulate(values, np.append(starts[1:], len(values)))
+
+
+def _cumulate(values: Floats, ends: Ints) -> Floats:
+    """Cumulate within the segments that end before `ends` (increasing)."""
+    lengths = np.diff(ends, prepend=0)
+    if len(ends) <= max(1, int(lengths.max(initial=0))):  # few long segments
+        total = np.empty_like(values)
+        for begin, end in zip(ends - lengths, ends, strict=True):
+            np.cumsum(values[begin:end], axis=0, out=total[begin:end])
+        return total
+    total = values.copy()  # many short ones: one place further in all that are long enough
+    begins = (ends - lengths)[np.argsort(-lengths, kind="stable")]
+    longest = np.sort(lengths)[::-1]
+    for step in range(1, int(lengths.max(initial=0))):
+        here = begins[: np.searchsorted(-longest, -step, side="left")] + step
+        total[here] += total[here - 1]
+    return total

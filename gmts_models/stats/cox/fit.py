@@ -1,0 +1,283 @@
+"""The maximum of a (penalised) Cox partial likelihood, by Newton's method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg
+
+from gmts_models.errors import FitError, InputError
+from gmts_models.outcome import Floats
+from gmts_models.stats.cox.event_grid import EventGrid, event_grid
+from gmts_models.stats.cox.risk_sums import (
+    CoxRows,
+    Increments,
+    Ties,
+    cox_rows,
+    increments,
+    linear_predictor,
+    moment_sums,
+    risk_sums,
+    subtracted_information,
+)
+from gmts_models.stats.cox.trouble import name_columns, refuse_aliased, refuse_monotone
+from gmts_models.stats.rows import Rows, check_rows
+
+MOST_STEPS, MOST_HALVINGS = 60, 30
+_LAST_STEP = 1e-9
+"""Length of a Newton step, in standard errors, after which nothing is evaluated again: what is
+left of the way is of the order of its square."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoxData:
+    """Rows ready for any number of evaluations: their grid, and their order in it.
+
+    Attributes
+    ----------
+    given : as checked, in the order given.
+    rows, grid : as `risk_sums` takes them.
+    ties : method for tied times.
+    names : (p,) of the columns.
+    """
+
+    given: Rows
+    rows: CoxRows
+    grid: EventGrid
+    ties: Ties
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Likelihood:
+    """The log partial likelihood at one point.
+
+    Attributes
+    ----------
+    value : log partial likelihood.
+    gradient : (p,).
+    information : (p, p), minus the second derivative.
+    risk : (n,) w exp(eta) of the rows of `CoxData.rows`.
+    at : hazards by place of the grid.
+    """
+
+    value: float
+    gradient: Floats
+    information: Floats
+    risk: Floats
+    at: Increments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoxFit:
+    """A maximum of the (penalised) log partial likelihood.
+
+    Attributes
+    ----------
+    coefficients : (p,).
+    covariance : (p, p) inverse of the observed information, with the penalty where there is one.
+    information : (p, p) observed information without the penalty.
+    log_likelihood : at the maximum, without the penalty.
+    log_likelihood_null : at 0 (with the offset), without the penalty.
+    score_test : gradient' information^-1 gradient at 0 (chi squared, p degrees of freedom).
+    steps : Newton steps taken.
+    data : what was fitted.
+    likelihood : at the coefficients.
+    """
+
+    coefficients: Floats
+    covariance: Floats
+    information: Floats
+    log_likelihood: float
+    log_likelihood_null: float
+    score_test: float
+    steps: int
+    data: CoxData
+    likelihood: Likelihood
+
+
+def cox_data(
+    X: npt.ArrayLike,
+    exit_: npt.ArrayLike,
+    left: npt.ArrayLike,
+    entry: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
+    strata: npt.ArrayLike | None = None,
+    clusters: npt.ArrayLike | None = None,
+    *,
+    offset: npt.ArrayLike | None = None,
+    ties: Ties = "efron",
+    names: Sequence[str] | None = None,
+    merge_ties: bool = True,
+) -> CoxData:
+    """Check and sort what a Cox fit is given; parameters as for `fit_cox`."""
+    matrix = np.asarray(X, dtype=float)
+    rows = check_rows(
+        exit_, left, entry, weights, strata, clusters, where="cox", merge_ties=merge_ties
+    )
+    if matrix.ndim != 2 or len(matrix) != len(rows):
+        raise InputError(f"X has shape {matrix.shape}, but there are {len(rows)} rows", where="X")
+    labels = name_columns(matrix.shape[1], names)
+    if not np.isfinite(matrix.sum()) and not np.isfinite(matrix).all():
+        bad = ~np.isfinite(matrix).all(axis=0)
+        raise InputError(
+            "columns hold values that are missing or infinite",
+            where=", ".join(name for name, is_bad in zip(labels, bad, strict=True) if is_bad),
+            fix="impute them, or leave out the rows",
+        )
+    moved = None
+    if offset is not None:
+        moved = np.asarray(offset, dtype=float)
+        if moved.shape != (len(rows),) or not np.isfinite(moved).all():
+            raise InputError("offset must be a finite number a row", where="cox, offset")
+        moved = moved - np.average(moved, weights=rows.weights)
+    if not (rows.left & (rows.weights > 0)).any():
+        raise FitError("nobody leaves in these rows, so there is no hazard to model", where="cox")
+    grid = event_grid(rows)
+    centre = rows.weights @ matrix / rows.weights.sum()
+    return CoxData(
+        given=rows,
+        rows=cox_rows(matrix, rows, grid, centre, moved),
+        grid=grid,
+        ties=ties,
+        names=labels,
+    )
+
+
+def likelihood_at(data: CoxData, beta: Floats) -> Likelihood:
+    """Evaluate the log partial likelihood with its two derivatives at `beta` (p,)."""
+    return _with_derivatives(data, *_risk_at(data, beta))
+
+
+def _with_derivatives(data: CoxData, risk: Floats, at: Increments) -> Likelihood:
+    moments = moment_sums(data.rows, data.grid, risk, at)
+    information = moments.cross - subtracted_information(data.rows, data.grid, risk, at)
+    return Likelihood(
+        value=at.log_likelihood,
+        gradient=moments.gradient,
+        information=(information + information.T) / 2,
+        risk=risk,
+        at=at,
+    )
+
+
+def _risk_at(data: CoxData, beta: Floats) -> tuple[Floats, Increments]:
+    risk, sums = risk_sums(data.rows, data.grid, linear_predictor(data.rows, beta))
+    return risk, increments(data.grid, sums, data.ties)
+
+
+def fit_cox(
+    X: npt.ArrayLike,
+    exit_: npt.ArrayLike,
+    left: npt.ArrayLike,
+    entry: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
+    strata: npt.ArrayLike | None = None,
+    clusters: npt.ArrayLike | None = None,
+    *,
+    offset: npt.ArrayLike | None = None,
+    ties: Ties = "efron",
+    penalty: Floats | None = None,
+    names: Sequence[str] | None = None,
+    merge_ties: bool = True,
+) -> CoxFit:
+    """Fit proportional hazards.
+
+    Parameters
+    ----------
+    X : (n, p) columns, in any scale; no intercept.
+    exit_ : (n,) months at which observation ends.
+    left : (n,) bool; False = still there when last seen.
+    entry : (n,) months at which observation begins; default 0. Several rows of one person, each
+        with the attributes of its time, are written (entry, exit].
+    weights : (n,) case weights, >= 0, whole or not; default 1.
+    strata : (n,) labels; each has a baseline hazard of its own.
+    clusters : (n,) labels of people or larger clusters, for `robust_covariance`.
+    offset : (n,) known part of the log relative hazard.
+    ties : "efron" or "breslow"; for few rows see also `fit_cox_exact`.
+    penalty : (p,) or (p, p) matrix P: half of beta' P beta is taken from the log likelihood.
+    names : (p,) names of the columns, for errors.
+    merge_ties : whether times apart by floating-point noise only become one (R's timefix).
+
+    Returns
+    -------
+    CoxFit
+
+    Raises
+    ------
+    InputError : lengths differ, or a value is not a finite number.
+    FitError : nobody leaves; a column is constant or a sum of others; a column separates those
+        who leave from those who stay, so that the likelihood has no maximum.
+
+    Source: Cox (1972), JRSS B 34:187-220; Therneau & Grambsch (2000), Modeling Survival Data.
+    Agrees with ``survival::coxph(Surv(entry, exit, left) ~ X + strata(s) + offset(o), weights)``.
+    """
+    data = cox_data(
+        X,
+        exit_,
+        left,
+        entry,
+        weights,
+        strata,
+        clusters,
+        offset=offset,
+        ties=ties,
+        names=names,
+        merge_ties=merge_ties,
+    )
+    return maximise(data, penalty)
+
+
+def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None = None) -> CoxFit:
+    """Find the maximum for prepared data; parameters and errors as for `fit_cox`.
+
+    `start` (p,) is where the search begins, the null likelihood stays that at 0.
+    """
+    p = data.rows.X.shape[1]
+    P = np.zeros((p, p)) if penalty is None else np.asarray(penalty, dtype=float)
+    P = np.diag(P) if P.ndim == 1 else P
+    null = likelihood_at(data, np.zeros(p))
+    refuse_aliased(null.information + P, data.rows.X, data.grid, data.names)
+    score_test = float(null.gradient @ linalg.solve(null.information + P, null.gradient))
+    beta, here = (np.zeros(p), null) if start is None else (start, likelihood_at(data, start))
+    steps = 0
+    for steps in range(MOST_STEPS + 1):
+        gradient = here.gradient - P @ beta
+        factor = linalg.cho_factor(here.information + P)
+        step = linalg.cho_solve(factor, gradient)
+        length = np.sqrt(max(0.0, float(gradient @ step)))
+        if length < _LAST_STEP:
+            beta = beta + step
+            break
+        if steps == MOST_STEPS:
+            raise FitError("the Cox fit does not converge", where="cox", fix="add a penalty")
+        beta, here = _climb(data, P, beta, step, here)
+        refuse_monotone(null.information + P, here.information + P, data.names)
+    return CoxFit(
+        coefficients=beta,
+        covariance=linalg.cho_solve(factor, np.eye(p)),
+        information=here.information,
+        log_likelihood=here.value,
+        log_likelihood_null=null.value,
+        score_test=score_test,
+        steps=steps,
+        data=data,
+        likelihood=here,
+    )
+
+
+def _climb(
+    data: CoxData, P: Floats, beta: Floats, step: Floats, here: Likelihood
+) -> tuple[Floats, Likelihood]:
+    """Go a Newton step, or as much of it as climbs."""
+    floor = here.value - beta @ P @ beta / 2 - 1e-11 * abs(here.value)
+    for _ in range(MOST_HALVINGS):
+        trial = beta + step
+        risk, at = _risk_at(data, trial)
+        if at.log_likelihood - trial @ P @ trial / 2 >= floor:
+            break
+        step = step / 2
+    return trial, _with_derivatives(data, risk, at)

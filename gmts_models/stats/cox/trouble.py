@@ -1,0 +1,96 @@
+"""What keeps a Cox likelihood from having one maximum, named by column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import linalg
+
+from gmts_models.errors import FitError, InputError
+from gmts_models.outcome import Bools, Floats
+from gmts_models.stats.cox.event_grid import EventGrid
+
+ALIASED = 1e-10
+"""Share of a column's information that is its own, below which it is a sum of others."""
+MONOTONE = 1e-5
+"""Share of a column's own information at 0 that is left, below which its coefficient runs away."""
+
+
+def name_columns(p: int, names: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of p columns: those given, or "column 0", "column 1", ..."""
+    if names is None:
+        return tuple(f"column {j}" for j in range(p))
+    if len(names) != p:
+        raise InputError(f"X has {p} columns, names has {len(names)}", where="names")
+    return tuple(names)
+
+
+def refuse_aliased(information: Floats, X: Floats, grid: EventGrid, names: tuple[str, ...]) -> None:
+    """Raise FitError where a column is constant within strata, or a sum of earlier ones.
+
+    Parameters
+    ----------
+    information : (p, p) at coefficients of 0, with any penalty.
+    X : (n, p) centred columns.
+    """
+    if not len(names):
+        return
+    # Against the information of independent columns of this size: a constant one has none.
+    size = np.sqrt(grid.weight.sum() * np.einsum("ij,ij->j", X, X) / max(1, len(X)))
+    scale = np.maximum(size, np.sqrt(np.abs(np.diag(information))))
+    constant = np.diag(information) <= ALIASED * scale**2
+    safe = np.where(scale > 0, scale, 1.0)
+    lost = constant | _dependent(information / np.outer(safe, safe), ~constant)
+    if lost.any():
+        raise FitError(
+            "columns are constant, or sums of others, among those at risk: they have no effect "
+            "of their own",
+            where=_named(names, lost),
+            fix="leave them out, or add a penalty",
+        )
+
+
+def _dependent(matrix: Floats, candidates: Bools) -> Bools:
+    """Say which columns of a scaled information matrix the earlier ones determine."""
+    lost = np.zeros(len(matrix), dtype=bool)
+    kept: list[int] = []
+    for j in np.flatnonzero(candidates):
+        own = matrix[j, j]
+        if kept:
+            part = matrix[np.ix_(kept, kept)]
+            own -= matrix[j, kept] @ linalg.solve(part, matrix[kept, j], assume_a="pos")
+        if own <= ALIASED * matrix[j, j]:
+            lost[j] = True
+        else:
+            kept.append(int(j))
+    return lost
+
+
+def refuse_monotone(at_zero: Floats, here: Floats, names: tuple[str, ...]) -> None:
+    """Raise FitError where the likelihood flattens along a column: it has no maximum there.
+
+    Parameters
+    ----------
+    at_zero, here : (p, p) information at coefficients of 0 and at those reached.
+    """
+    if not len(names):
+        return
+    flat = np.diag(here) <= MONOTONE * np.diag(at_zero)
+    if not flat.any():
+        try:
+            own = 1 / np.diag(linalg.inv(here))
+            flat = own <= MONOTONE / np.diag(linalg.inv(at_zero))
+        except linalg.LinAlgError:
+            flat = np.ones(len(names), dtype=bool)
+    if flat.any():
+        raise FitError(
+            "a column separates those who leave from those who stay, so its effect has no finite "
+            "estimate",
+            where=_named(names, flat),
+            fix="use Firth's penalty (fit_cox_firth), add a ridge penalty, or merge rare labels",
+        )
+
+
+def _named(names: tuple[str, ...], which: Bools) -> str:
+    return ", ".join(name for name, is_one in zip(names, which, strict=True) if is_one)
