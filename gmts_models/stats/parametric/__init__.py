@@ -1,0 +1,1 @@
+"""Parametric survival: a location-scale model of time or of its logarithm."""

@@ -1,0 +1,86 @@
+"""What keeps a parametric likelihood from having a maximum, named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gmts_models.errors import FitError
+from gmts_models.outcome import Bools, Floats
+from gmts_models.stats.parametric.newton import Maximum, Problem, Standardised
+
+UNKNOWN = 10.0
+"""Standard error per standard deviation of a column, in units of the scale, from which the column
+is taken to have no finite estimate; one departure that bears on it gives 1 at most."""
+
+
+def refuse_uninformative(problem: Problem) -> None:
+    """Raise FitError where all are still there, or all had left before anyone looked."""
+    there = problem.weights > 0
+    if not (there & np.isfinite(problem.upper)).any():
+        raise FitError(
+            "nobody leaves, so no time of leaving can be fitted",
+            where="event",
+            fix="Kaplan-Meier still gives an interval for retention",
+        )
+    if not (there & (np.isfinite(problem.lower) | np.isfinite(problem.entry))).any():
+        raise FitError("every time is left-censored", where="lower", fix="give earlier looks")
+
+
+def refuse_dependent_columns(
+    standard: Standardised, weights: Floats, columns: Sequence[str]
+) -> None:
+    """Raise FitError where columns are constant, or sums of earlier ones."""
+    constant = standard.spread == 0
+    if constant.any():
+        raise FitError(
+            "columns are constant, so their effects are the intercept's",
+            where=_named(columns, constant),
+            fix="leave them out",
+        )
+    _, r = np.linalg.qr(np.sqrt(weights)[:, None] * standard.Z)
+    size = np.abs(np.diag(r))
+    lost = np.ones(len(columns), dtype=bool)  # more columns than rows
+    lost[: len(size)] = size < 1e-8 * np.sqrt(weights.sum())
+    if lost.any():
+        raise FitError(
+            "columns are sums of others, so their effects cannot be told apart",
+            where=_named(columns, lost),
+            fix="drop or merge them",
+        )
+
+
+def refuse_no_maximum(problem: Problem, found: Maximum, columns: Sequence[str]) -> None:
+    """Raise FitError where the steps ran off to a border, and say to which."""
+    q = len(found.theta) - problem.scales
+    tau = found.theta[q:]
+    fixed = problem.fixed
+    scale = fixed if fixed is not None else float(np.exp(tau.max()))
+    y = problem.middle
+    size = 1.0 if problem.law.log_time else float(np.abs(y).max())
+    if (tau < np.log(1e-7 * size)).any():
+        raise FitError(
+            "the scale goes to 0: the times are fitted without error",
+            where=problem.law.name,
+            fix="fix the scale, leave out columns, or choose another family",
+        )
+    error = np.sqrt(np.diag(found.covariance))
+    far = ~(error[1:q] < UNKNOWN * scale)
+    if far.any():
+        raise FitError(
+            "a column separates those who leave from those who stay, so its effect has no finite "
+            "estimate",
+            where=_named(columns, far),
+            fix="drop or merge the column, or add a penalty: alpha",
+        )
+    if not found.converged or not (error[q:] < UNKNOWN).all() or not np.isfinite(error).all():
+        raise FitError(
+            "the likelihood has no maximum within reach",
+            where=problem.law.name,
+            fix="leave out or merge columns that few share, fix the scale, or change the family",
+        )
+
+
+def _named(columns: Sequence[str], which: Bools) -> str:
+    return ", ".join(name for name, is_it in zip(columns, which, strict=True) if is_it)
