@@ -81,7 +81,7 @@ def gray_test(
     expected = np.array([part.expected for part in parts])
     variance = np.sum([part.variance for part in parts], axis=0)
     score = observed.sum(axis=0) - expected.sum(axis=0)
-    statistic, df, p = chi_square(score, variance, _WHERE)
+    statistic, df, p = chi_square(score, variance, variance != 0, _WHERE)
     return GroupTest(
         groups=labels,
         n=np.bincount(group, rows.weights, len(labels)).astype(float),

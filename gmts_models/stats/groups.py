@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import special
 
 from gmts_models.errors import InputError, NotEstimableError
-from gmts_models.outcome import Floats, Ints
+from gmts_models.outcome import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,19 +88,22 @@ def check_frequencies(weights: Floats, where: str, fix: str) -> None:
         )
 
 
-def chi_square(score: Floats, variance: Floats, where: str) -> tuple[float, int, float]:
+def chi_square(
+    score: Floats, variance: Floats, linked: Bools, where: str
+) -> tuple[float, int, float]:
     """Return score' V^- score, its degrees of freedom and P(greater).
 
     Parameters
     ----------
     score : (k,) observed less expected; sums to zero over groups that were compared.
-    variance : (k, k). Groups i and j with a covariance other than 0 were compared.
+    variance : (k, k).
+    linked : (k, k) bool, groups that were compared with one another.
 
     Raises
     ------
     NotEstimableError : the variance is singular among groups that were compared.
     """
-    part = _components(variance)
+    part = _components(linked)
     kept = np.concatenate([np.flatnonzero(part == each)[1:] for each in np.unique(part)])
     kept = kept.astype(np.int64)
     if not len(kept):
@@ -119,9 +122,9 @@ def chi_square(score: Floats, variance: Floats, where: str) -> tuple[float, int,
     return statistic, len(kept), float(special.chdtrc(len(kept), max(statistic, 0.0)))
 
 
-def _components(variance: Floats) -> Ints:
-    """Label groups that are linked, directly or through others, by a covariance."""
-    linked = (variance != 0) | np.eye(len(variance), dtype=bool)
-    for _ in range(int(np.ceil(np.log2(len(variance)))) + 1):
-        linked = (linked.astype(np.int64) @ linked.astype(np.int64)) > 0
-    return np.asarray(np.argmax(linked, axis=1), dtype=np.int64)
+def _components(linked: Bools) -> Ints:
+    """Label groups by the first that they are linked to, directly or through others."""
+    reach = (linked | np.eye(len(linked), dtype=bool)).astype(float)
+    for _ in range(len(linked).bit_length()):
+        reach = np.minimum(reach @ reach, 1.0)
+    return np.asarray(np.argmax(reach > 0, axis=1), dtype=np.int64)
