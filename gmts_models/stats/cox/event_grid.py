@@ -86,7 +86,7 @@ def _grid(stratum: Ints, time: Floats, deaths: Ints, weight: Floats) -> EventGri
         stratum=of_stratum,
         time=of_time,
         deaths=np.bincount(position, deaths, len(of_time)).astype(np.int64),
-        weight=np.bincount(position, weight, len(of_time)),
+        weight=np.bincount(position, weight, len(of_time)).astype(float),
         starts=np.flatnonzero(np.diff(of_stratum, prepend=-1)),
     )
 

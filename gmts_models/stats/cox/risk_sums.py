@@ -20,6 +20,7 @@ Source: Therneau & Grambsch (2000), Modeling Survival Data, chapter 3; Efron (19
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,8 +51,8 @@ class CoxRows:
     left : (n,) bool.
     last : (n,) int, increasing: the last place at which the row is at risk.
     late : (m,) int positions of the rows that are not yet at risk at their stratum's first place,
-        in the order of `late_first`.
-    late_first : (m,) int the first place at which these are at risk.
+        in the order of `late_until`.
+    late_until : (m,) int the last place before these are at risk.
     order : (n,) int positions of these rows among those given.
     centre : (p,).
     """
@@ -62,7 +63,7 @@ class CoxRows:
     left: Bools
     last: Ints
     late: Ints
-    late_first: Ints
+    late_until: Ints
     order: Ints
     centre: Floats
 
@@ -90,7 +91,7 @@ def cox_rows(
         left=rows.left[order],
         last=last,
         late=late,
-        late_first=first[late],
+        late_until=first[late] - 1,
         order=order,
         centre=centre,
     )
@@ -107,21 +108,19 @@ class RiskSums:
 
     Attributes
     ----------
-    last : (k,) sum of risk over the rows whose last place it is.
-    entering : (k,) sum of risk over the late rows whose first place it is.
+    joining : (k,) what the risk set gains at a place, seen from the latest down: the risk of the
+        rows whose last place it is, less that of the rows that are not at risk until after it.
     tied : (k,) T0, sum of risk over the rows that leave there.
     predictor : sum of w eta over the rows that leave.
     """
 
-    last: Floats
-    entering: Floats
+    joining: Floats
     tied: Floats
     predictor: float
 
     def __add__(self, other: RiskSums) -> RiskSums:
         return RiskSums(
-            last=self.last + other.last,
-            entering=self.entering + other.entering,
+            joining=self.joining + other.joining,
             tied=self.tied + other.tied,
             predictor=self.predictor + other.predictor,
         )
@@ -138,11 +137,14 @@ def risk_sums(rows: CoxRows, grid: EventGrid, eta: Floats) -> tuple[Floats, Risk
         risk = rows.weights * np.exp(eta)
     k, died = len(grid), np.flatnonzero(rows.left)
     return risk, RiskSums(
-        last=np.bincount(rows.last, risk, k),
-        entering=np.bincount(rows.late_first, risk[rows.late], k),
-        tied=np.bincount(rows.last[died], risk[died], k),
+        joining=_sums(rows.last, risk, k) - _sums(rows.late_until, risk[rows.late], k),
+        tied=_sums(rows.last[died], risk[died], k),
         predictor=float(rows.weights[died] @ eta[died]),
     )
+
+
+def _sums(place: Ints, values: Floats, k: int) -> Floats:
+    return np.bincount(place, values, k).astype(float, copy=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,11 +171,8 @@ class Increments:
 
 def increments(grid: EventGrid, sums: RiskSums, ties: Ties = "efron") -> Increments:
     """Turn the sums over *all* rows into hazards."""
-    entered = cumulate_down(sums.entering, grid.starts)
-    before = np.append(entered[1:], 0.0)
-    before[grid.starts[1:] - 1] = 0.0
     # Whoever leaves is at risk: what cancellation leaves of a small risk set is no less.
-    at_risk = np.maximum(cumulate_down(sums.last, grid.starts) - before, sums.tied)
+    at_risk = np.maximum(cumulate_down(sums.joining, grid.starts), sums.tied)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if ties == "breslow" or (grid.deaths == 1).all():
             log_sum, powers = grid.weight * np.log(at_risk), _breslow(grid, at_risk)
@@ -228,9 +227,7 @@ def tied_shares(grid: EventGrid) -> tuple[Ints, Floats]:
 def hazard_passed(rows: CoxRows, grid: EventGrid, at: Increments) -> Floats:
     """Return (n,) the baseline hazard that each row went through (to its own share of ties)."""
     passed = at.passed[rows.last]
-    starts = grid.starts[np.searchsorted(grid.starts, rows.late_first, side="right") - 1]
-    before = np.where(rows.late_first > starts, at.passed[rows.late_first - 1], 0.0)
-    passed[rows.late] -= before
+    passed[rows.late] -= at.passed[rows.late_until]
     passed[rows.left] -= at.tied_hazard[rows.last[rows.left]]
     return passed
 
@@ -275,85 +272,60 @@ def weighted_cross(X: Floats, v: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskMoments:
-    """S1 and T1 as sums by place; add those of the parts, then `cumulate_down` within strata.
+    """S1 and T1 as sums by place; add those of the parts, then `cumulate_down`.
 
     Attributes
     ----------
-    last, entering, tied : (k, p), as those of `RiskSums` with r x for r.
+    joining, tied : (k, p), as those of `RiskSums` with r x for r.
     """
 
-    last: Floats
-    entering: Floats
+    joining: Floats
     tied: Floats
 
     def __add__(self, other: RiskMoments) -> RiskMoments:
-        return RiskMoments(
-            last=self.last + other.last,
-            entering=self.entering + other.entering,
-            tied=self.tied + other.tied,
-        )
+        return RiskMoments(joining=self.joining + other.joining, tied=self.tied + other.tied)
 
 
 def risk_moments(rows: CoxRows, risk: Floats, begin: int, end: int) -> RiskMoments:
     """Sum r x over the rows by their places begin..end-1 of the grid."""
     rows_of = slice(*np.searchsorted(rows.last, [begin, end]))
-    late_of = slice(*np.searchsorted(rows.late_first, [begin, end]))
+    late_of = slice(*np.searchsorted(rows.late_until, [begin, end]))
     died = np.flatnonzero(rows.left[rows_of]) + rows_of.start
-    late = rows.late[late_of]
 
     def by_place(which: Ints, place: Ints) -> Floats:
         # (places x rows) times (rows x p), without a copy of r x.
-        pointer = np.searchsorted(place, np.arange(begin, end + 1))
+        pointer = np.append(0, np.cumsum(np.bincount(place - begin, minlength=end - begin)))
         shape = (end - begin, len(rows.X))
         return np.asarray(sparse.csr_array((risk[which], which, pointer), shape=shape) @ rows.X)
 
-    return RiskMoments(
-        last=by_place(np.arange(rows_of.start, rows_of.stop), rows.last[rows_of]),
-        entering=by_place(late, rows.late_first[late_of]),
-        tied=by_place(died, rows.last[died]),
-    )
+    joining = by_place(np.arange(rows_of.start, rows_of.stop), rows.last[rows_of])
+    if late_of.stop > late_of.start:
+        joining -= by_place(rows.late[late_of], rows.late_until[late_of])
+    return RiskMoments(joining=joining, tied=by_place(died, rows.last[died]))
 
 
-def first_moments(
-    moments: RiskMoments, starts: Ints, carry: tuple[Floats, Floats] | None = None
-) -> tuple[Floats, Floats]:
-    """Cumulate sums by place to S1 (k, p) and the part of it that is entering (k, p).
-
-    Parameters
-    ----------
-    moments : of all rows, at places in a row.
-    starts : (s,) those of the places at which a stratum begins; the first place need not.
-    carry : what `first_moments` returned at the place after the last, if of the same stratum.
-    """
-    edges = starts if len(starts) and starts[0] == 0 else np.append(0, starts).astype(np.int64)
-    inside = cumulate_down(moments.last, edges)
-    entered = cumulate_down(moments.entering, edges)
-    if carry is not None:
-        inside[edges[-1] :] += carry[0]
-        entered[edges[-1] :] += carry[1]
-    return inside, entered
+def risk_blocks(
+    rows: CoxRows, grid: EventGrid, risk: Floats, size: int = _PLACES_AT_ONCE
+) -> Iterator[tuple[slice, Floats, Floats]]:
+    """Yield places with their S1 and T1 (both (places, p)), some at a time, the latest first."""
+    above = np.zeros(rows.X.shape[1])  # S1 at the place after, where that is of the same stratum
+    for end in range(len(grid), 0, -size):
+        begin = max(0, end - size)
+        starts = grid.starts[slice(*np.searchsorted(grid.starts, [begin, end]))] - begin
+        whole = len(starts) > 0 and starts[0] == 0
+        edges = starts if whole else np.append(0, starts).astype(np.int64)
+        moments = risk_moments(rows, risk, begin, end)
+        moments.joining[-1] += above
+        S1 = cumulate_down(moments.joining, edges)
+        above = np.zeros_like(above) if whole else S1[0]
+        yield slice(begin, end), S1, moments.tied
 
 
 def subtracted_information(rows: CoxRows, grid: EventGrid, risk: Floats, at: Increments) -> Floats:
-    """Return (p, p) the second term of the information: S1 and T1 over the places.
-
-    Places are taken from the latest down, some at a time, so that S1 is never held whole.
-    """
-    p = rows.X.shape[1]
-    total = np.zeros((p, p))
-    above: tuple[Floats, Floats] | None = None  # at the place after, if of the same stratum
-    for end in range(len(grid), 0, -_PLACES_AT_ONCE):
-        begin = max(0, end - _PLACES_AT_ONCE)
-        starts = grid.starts[slice(*np.searchsorted(grid.starts, [begin, end]))] - begin
-        moments = risk_moments(rows, risk, begin, end)
-        inside, entered = first_moments(moments, starts, above)
-        before = np.zeros_like(entered)
-        before[:-1] = entered[1:]
-        if above is not None:
-            before[-1] = above[1]
-        before[starts[starts > 0] - 1] = 0.0
-        total += subtracted_part(inside - before, moments.tied, at.squares[begin:end])
-        above = None if len(starts) and starts[0] == 0 else (inside[0], entered[0])
+    """Return (p, p) the second term of the information: S1 and T1 over the places."""
+    total = np.zeros((rows.X.shape[1], rows.X.shape[1]))
+    for here, S1, T1 in risk_blocks(rows, grid, risk):
+        total += subtracted_part(S1, T1, at.squares[here])
     return total
 
 
