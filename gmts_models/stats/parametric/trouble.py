@@ -10,9 +10,10 @@ from gmts_models.errors import FitError
 from gmts_models.outcome import Bools, Floats
 from gmts_models.stats.parametric.newton import Maximum, Problem, Standardised
 
-UNKNOWN = 10.0
+UNKNOWN = 1e3
 """Standard error per standard deviation of a column, in units of the scale, from which the column
-is taken to have no finite estimate; one departure that bears on it gives 1 at most."""
+is taken to have no finite estimate: one departure that bears on it gives about 1, and steps that
+run off end beyond 1e4. For the log of the scale likewise."""
 
 
 def refuse_uninformative(problem: Problem) -> None:
@@ -54,18 +55,16 @@ def refuse_dependent_columns(
 def refuse_no_maximum(problem: Problem, found: Maximum, columns: Sequence[str]) -> None:
     """Raise FitError where the steps ran off to a border, and say to which."""
     q = len(found.theta) - problem.scales
-    tau = found.theta[q:]
-    fixed = problem.fixed
-    scale = fixed if fixed is not None else float(np.exp(tau.max()))
-    y = problem.middle
-    size = 1.0 if problem.law.log_time else float(np.abs(y).max())
-    if (tau < np.log(1e-7 * size)).any():
+    tau, error = found.theta[q:], np.sqrt(np.diag(found.covariance))
+    size = 1.0 if problem.law.log_time else float(np.abs(problem.middle).max())
+    if (tau < np.log(1e-7 * size)).any() or not (error[q:] < UNKNOWN).all():
         raise FitError(
-            "the scale goes to 0: the times are fitted without error",
+            "the scale has no finite estimate: the times are fitted without error, or tell too "
+            "little of it",
             where=problem.law.name,
             fix="fix the scale, leave out columns, or choose another family",
         )
-    error = np.sqrt(np.diag(found.covariance))
+    scale = problem.fixed if problem.fixed is not None else float(np.exp(tau.max()))
     far = ~(error[1:q] < UNKNOWN * scale)
     if far.any():
         raise FitError(
@@ -74,7 +73,7 @@ def refuse_no_maximum(problem: Problem, found: Maximum, columns: Sequence[str]) 
             where=_named(columns, far),
             fix="drop or merge the column, or add a penalty: alpha",
         )
-    if not found.converged or not (error[q:] < UNKNOWN).all() or not np.isfinite(error).all():
+    if not (found.converged and found.distance < 1e-6 and np.isfinite(error).all()):
         raise FitError(
             "the likelihood has no maximum within reach",
             where=problem.law.name,
