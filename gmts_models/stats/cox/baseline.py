@@ -11,6 +11,7 @@ Source: Efron (1977), JASA 72:557-565; Therneau & Grambsch (2000), Modeling Surv
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def baseline_hazards(fit: CoxFit) -> tuple[BaselineHazard, ...]:
             mean=mean[begin:end],
             last=float(last[stratum]),
         )
-        for stratum, (begin, end) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+        for stratum, (begin, end) in enumerate(pairwise(edges))
     )
 
 

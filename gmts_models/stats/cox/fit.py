@@ -42,6 +42,7 @@ class CoxData:
     rows, grid : as `risk_sums` takes them.
     ties : method for tied times.
     names : (p,) of the columns.
+    offset_centre : what was taken from every offset; None where none was given.
     """
 
     given: Rows
@@ -49,6 +50,7 @@ class CoxData:
     grid: EventGrid
     ties: Ties
     names: tuple[str, ...]
+    offset_centre: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,12 +130,13 @@ def cox_data(
             where=", ".join(name for name, is_bad in zip(labels, bad, strict=True) if is_bad),
             fix="impute them, or leave out the rows",
         )
-    moved = None
+    moved, offset_centre = None, None
     if offset is not None:
         moved = np.asarray(offset, dtype=float)
         if moved.shape != (len(rows),) or not np.isfinite(moved).all():
             raise InputError("offset must be a finite number a row", where="cox, offset")
-        moved = moved - np.average(moved, weights=rows.weights)
+        offset_centre = float(np.average(moved, weights=rows.weights))
+        moved = moved - offset_centre
     if not (rows.left & (rows.weights > 0)).any():
         raise FitError("nobody leaves in these rows, so there is no hazard to model", where="cox")
     grid = event_grid(rows)
@@ -144,6 +147,7 @@ def cox_data(
         grid=grid,
         ties=ties,
         names=labels,
+        offset_centre=offset_centre,
     )
 
 
