@@ -20,13 +20,8 @@ from gmts_models.evaluation.prediction import Predictions
 from gmts_models.features.table import FeatureTable, codes
 from gmts_models.outcome import Bools, Floats, Ints
 from gmts_models.stats.censoring import CensoringWeights, censoring_weights
-from gmts_models.stats.scores import (
-    auc,
-    brier_score,
-    concordance,
-    null_brier_score,
-    observed_risk,
-)
+from gmts_models.stats.concordance import concordance
+from gmts_models.stats.scores import auc, brier_score, null_brier_score, observed_risk
 
 ALL = "All"
 
@@ -231,7 +226,9 @@ def _concordances(
         rows = np.flatnonzero(mask)
         c, se = np.nan, np.nan
         if len(rows) and not np.isnan(risk[rows]).any():
-            c, se = concordance(risk[rows], y.exit[rows], y.left[rows], y.entry[rows], fold[rows])
+            part = risk[rows], y.exit[rows], y.left[rows], y.entry[rows], fold[rows]
+            found = concordance(*part, clusters=y.people[rows])
+            c, se = found.concordance, found.std_err
         yield {
             "model": model,
             "score": "c_index",

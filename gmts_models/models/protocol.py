@@ -16,7 +16,7 @@ import pandas as pd
 
 from gmts_models.errors import FitError, InputError, NotEstimableError
 from gmts_models.outcome import Floats, Outcome
-from gmts_models.stats.scores import concordance
+from gmts_models.stats.concordance import concordance
 
 
 class RiskModel(Protocol):
@@ -53,7 +53,7 @@ class RiskMixin:
                 where="score",
                 fix="score people of strata that were followed for as long in training",
             )
-        return concordance(risk[:, 0], y.exit, y.left, y.entry)[0]
+        return concordance(risk[:, 0], y.exit, y.left, y.entry).concordance
 
 
 def check_rows(X: Any, y: Any) -> pd.DataFrame:

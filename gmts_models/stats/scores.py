@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gmts_models.outcome import Bools, Floats, Ints
+from gmts_models.outcome import Floats
 from gmts_models.stats.censoring import CensoringWeights
 
 
@@ -66,62 +66,6 @@ def auc(risk: Floats, at: CensoringWeights) -> Floats:
     np.add.at(controls, rank[~at.left], at.weight[~at.left])
     below = np.cumsum(controls, axis=0) - controls / 2
     return _over((cases * below).sum(axis=0), cases.sum(axis=0) * controls.sum(axis=0))
-
-
-def concordance(
-    risk: Floats,
-    exit_: Floats,
-    left: Bools,
-    entry: Floats | None = None,
-    strata: Ints | None = None,
-) -> tuple[float, float]:
-    """Harrell's C and its standard error.
-
-    The share of pairs, one leaving while the other is still there and under observation, in
-    which the one who leaves has the higher risk; equal risks count half.
-
-    Parameters
-    ----------
-    risk : (n,) any score that grows with risk.
-    exit_, left, entry : (n,) as in `kaplan_meier`.
-    strata : (n,) codes; only people of one stratum are compared.
-
-    Returns
-    -------
-    (C, SE); NaN where there is no such pair, or a risk is missing. The SE is the infinitesimal
-    jackknife's, as that of ``survival::concordance(timewt = "n", reverse = TRUE)``.
-
-    Source: Harrell et al. (1982), JAMA 247:2543-2546.
-    """
-    n = len(risk)
-    if np.isnan(risk).any():
-        return np.nan, np.nan
-    begin = np.full(n, -1.0) if entry is None else np.where(entry > 0, entry, -1.0)
-    stratum = np.zeros(n, dtype=np.int64) if strata is None else strata
-    won, pairs = np.zeros(n), np.zeros(n)  # each pair counts for both of its people
-    for each in np.unique(stratum[left]):
-        rows = np.flatnonzero(stratum == each)
-        won[rows], pairs[rows] = _pairs(risk[rows], exit_[rows], left[rows], begin[rows])
-    if not pairs.any():
-        return np.nan, np.nan
-    c = won.sum() / pairs.sum()
-    influence = (won - c * pairs) / (pairs.sum() / 2)
-    return float(c), float(np.sqrt(np.square(influence).sum()))
-
-
-def _pairs(risk: Floats, exit_: Floats, left: Bools, begin: Floats) -> tuple[Floats, Floats]:
-    """Return, by person, the pairs that are ordered rightly, and all pairs."""
-    won, pairs = np.zeros(len(risk)), np.zeros(len(risk))
-    for time in np.unique(exit_[left]):
-        leavers = np.flatnonzero(left & (exit_ == time))
-        stayers = np.flatnonzero((begin < time) & ((exit_ > time) | ((exit_ == time) & ~left)))
-        difference = risk[leavers][:, None] - risk[stayers][None, :]
-        score = (difference > 0) + 0.5 * (difference == 0)
-        won[leavers] += score.sum(axis=1)
-        won[stayers] += score.sum(axis=0)
-        pairs[leavers] += len(stayers)
-        pairs[stayers] += len(leavers)
-    return won, pairs
 
 
 def _over(numerator: Floats, denominator: Floats) -> Floats:

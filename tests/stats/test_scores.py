@@ -16,7 +16,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from gmts_models.outcome import Outcome
 from gmts_models.stats.censoring import censoring_weights
 from gmts_models.stats.kaplan_meier import kaplan_meier, survival_at
-from gmts_models.stats.scores import auc, brier_score, concordance, null_brier_score, observed_risk
+from gmts_models.stats.scores import auc, brier_score, null_brier_score, observed_risk
 
 PITFALLS = Path(__file__).parents[1] / "reference" / "pitfalls"
 
@@ -51,26 +51,6 @@ def test_brier_of_tied_months_agrees_with_r() -> None:
     for horizon, want in ((6, 0.1613397430), (12, 0.2304185770), (24, 0.2420168258)):
         got = brier_score(risk[f"p{horizon}"].to_numpy(), censoring_weights(y, horizon))
         np.testing.assert_allclose(got, want, rtol=1e-9)
-
-
-def test_concordance_and_its_error_agree_with_r(
-    r_values: Callable[[str], dict[str, Any]], open_data: Callable[[str], Path]
-) -> None:
-    data = pd.read_csv(open_data("reference/data/concordance_scores.csv"))
-    want = r_values("d_concordance_turnover")["timewt_n"]
-    got, error = concordance(
-        data["score"].to_numpy(), data["stag"].to_numpy(), data["event"].to_numpy() == 1
-    )
-    np.testing.assert_allclose([got, error], [want["concordance"], want["se"]], rtol=1e-9)
-
-
-def test_concordance_with_late_entry_agrees_with_r() -> None:
-    data = pd.read_csv(PITFALLS / "tr.csv").iloc[1000:]
-    score = pd.read_csv(PITFALLS / "pred.csv")["lp"].to_numpy()
-    left = data["status"].to_numpy() > 0
-    got = concordance(score, data["time"].to_numpy(float), left, data["entry"].to_numpy(float))
-    # R 4.2.2, survival 3.5-3: concordance(Surv(entry, time, status > 0) ~ lp, reverse = TRUE)
-    np.testing.assert_allclose(got, [0.5621206359, 0.01987907315], rtol=1e-9)
 
 
 def test_without_censoring_scores_are_those_of_scikit_learn() -> None:
@@ -163,10 +143,3 @@ def test_an_early_gap_does_not_unscore_those_who_enter_later() -> None:
     at = censoring_weights(Outcome(entry, exit_, left), 24)
     np.testing.assert_array_equal(at.counted[:, 0], [0, 1, 1, 1, 1, 1, 1])
     np.testing.assert_array_equal(at.weight[:, 0], [0, 1, 1, 1, 1, 1, 1])
-
-
-def test_a_missing_risk_is_not_a_lost_pair() -> None:
-    risk = np.array([np.nan, 0.2, 0.3, 0.4])
-    c, se = concordance(risk, np.array([1.0, 2, 3, 4]), np.ones(4, bool))
-    assert np.isnan(c)
-    assert np.isnan(se)
