@@ -63,7 +63,12 @@ class Case:
 
     def data(self, which: int = 0) -> pd.DataFrame:
         """Read the data file; "" is missing, categories are text."""
-        return pd.read_csv(find(self.paths[which]), keep_default_na=False, na_values=[""])
+        return pd.read_csv(
+            find(self.paths[which]),
+            keep_default_na=False,
+            na_values=[""],
+            float_precision="round_trip",
+        )
 
     def agree(
         self, what: str, got: Any, want: Any, *, rtol: float = CLOSED_FORM, atol: float = 1e-12

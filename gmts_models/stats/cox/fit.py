@@ -30,6 +30,8 @@ MOST_STEPS, MOST_HALVINGS = 60, 30
 _LAST_STEP = 1e-9
 """Length of a Newton step, in standard errors, after which nothing is evaluated again: what is
 left of the way is of the order of its square."""
+_ROUNDING = 1e-5
+"""Length below which steps that get no shorter are rounding alone (penalties of great size)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,15 +249,16 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
     refuse_aliased(null.information + P, data.rows.X, data.grid, data.names)
     score_test = float(null.gradient @ linalg.solve(null.information + P, null.gradient))
     beta, here = (np.zeros(p), null) if start is None else (start, likelihood_at(data, start))
-    steps = 0
+    steps, before = 0, np.inf
     for steps in range(MOST_STEPS + 1):
         gradient = here.gradient - P @ beta
         factor = linalg.cho_factor(here.information + P)
         step = linalg.cho_solve(factor, gradient)
         length = np.sqrt(max(0.0, float(gradient @ step)))
-        if length < _LAST_STEP:
+        if length < _LAST_STEP or before / 2 < length < _ROUNDING:
             beta = beta + step
             break
+        before = length
         if steps == MOST_STEPS:
             raise FitError("the Cox fit does not converge", where="cox", fix="add a penalty")
         beta, here = _climb(data, P, beta, step, here)

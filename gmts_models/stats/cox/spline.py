@@ -1,0 +1,196 @@
+"""A smooth effect of a covariate: a B-spline whose second differences are penalised.
+
+Source: Eilers & Marx (1996), Statistical Science 11:89-121; Gray (1992), JASA 87:942-951, for the
+degrees of freedom. Agrees with ``survival::coxph(... + pspline(x, df))``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg, optimize, stats
+from scipy.interpolate import BSpline
+
+from gmts_models.errors import InputError
+from gmts_models.outcome import Floats
+from gmts_models.stats.cox.fit import CoxData, CoxFit, cox_data, maximise
+from gmts_models.stats.cox.risk_sums import Ties
+from gmts_models.stats.intervals import normal_quantile
+
+_DEGREE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplineFit:
+    """A Cox fit with one smooth term.
+
+    Attributes
+    ----------
+    fit : its first columns are those of X, the others the spline's, without the first basis
+        function (a constant is no effect).
+    knots : (q,) of the spline, evenly spaced.
+    penalty : factor of the sum of squared second differences.
+    df : degrees of freedom that the smooth term takes.
+    nonlinear : Wald's chi squared of the smooth term's departure from a line.
+    nonlinear_df, nonlinear_p : its degrees of freedom, `df` - 1, and p.
+    """
+
+    fit: CoxFit
+    knots: Floats
+    penalty: float
+    df: float
+    nonlinear: float
+    nonlinear_df: float
+    nonlinear_p: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplineEffect:
+    """Log hazard ratio along the covariate, against a reference value; all (m,)."""
+
+    value: Floats
+    effect: Floats
+    std_err: Floats
+    lower: Floats
+    upper: Floats
+
+
+def fit_cox_spline(
+    X: npt.ArrayLike,
+    smooth: npt.ArrayLike,
+    exit_: npt.ArrayLike,
+    left: npt.ArrayLike,
+    entry: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
+    strata: npt.ArrayLike | None = None,
+    *,
+    df: float = 4.0,
+    intervals: int | None = None,
+    ties: Ties = "efron",
+    names: Sequence[str] | None = None,
+) -> SplineFit:
+    """Fit proportional hazards with a smooth effect of one more covariate.
+
+    Parameters
+    ----------
+    X : (n, p) other columns; (n, 0) for none.
+    smooth : (n,) the covariate.
+    df : degrees of freedom of the smooth term, > 1 (a line); the penalty is chosen to give them.
+    intervals : between knots; default 2.5 times `df`, rounded.
+    exit_, left, entry, weights, strata, ties, names : as for `fit_cox`.
+
+    Raises
+    ------
+    InputError : the covariate does not vary, or has no such degrees of freedom.
+    FitError : as `fit_cox`.
+    """
+    matrix, x = np.asarray(X, dtype=float), np.asarray(smooth, dtype=float)
+    if x.ndim != 1 or not np.isfinite(x).all() or np.ptp(x) == 0:
+        raise InputError("the covariate must be finite numbers that vary", where="smooth")
+    number = round(2.5 * df) if intervals is None else intervals
+    if not 1 < df < number + _DEGREE - 1:
+        raise InputError(
+            f"df must lie between 1 and {number + _DEGREE - 1}", where="df", fix="more intervals"
+        )
+    knots = x.min() + np.ptp(x) / number * np.arange(-_DEGREE, number + _DEGREE + 1)
+    basis = _basis(knots, x)
+    data = cox_data(
+        np.hstack([matrix, basis]),
+        exit_,
+        left,
+        entry,
+        weights,
+        strata,
+        ties=ties,
+        names=_names(matrix.shape[1], names, basis.shape[1]),
+    )
+    unit = _difference_penalty(matrix.shape[1], basis.shape[1])
+    spline = slice(matrix.shape[1], None)
+    penalty, fit = _penalty_for(data, unit, spline, df)
+    chi2, used = _nonlinearity(fit, spline), _degrees(fit, spline)
+    return SplineFit(
+        fit=fit,
+        knots=knots,
+        penalty=penalty,
+        df=used,
+        nonlinear=chi2,
+        nonlinear_df=used - 1,
+        nonlinear_p=float(stats.chi2.sf(chi2, used - 1)),
+    )
+
+
+def spline_effect(
+    fit: SplineFit, values: npt.ArrayLike, reference: float, level: float = 0.95
+) -> SplineEffect:
+    """Return the log hazard ratio of `values` (m,) of the covariate against `reference`.
+
+    NaN outside the range of the covariate in the fit: a spline says nothing there. The variance
+    takes the penalty for a prior (Gray 1992), as R's does.
+    """
+    at = np.atleast_1d(np.asarray(values, dtype=float))
+    inside = (at >= fit.knots[_DEGREE]) & (at <= fit.knots[-_DEGREE - 1])
+    away = _basis(fit.knots, np.append(at, reference))
+    away = away[:-1] - away[-1]
+    q = away.shape[1]
+    effect = away @ fit.fit.coefficients[-q:]
+    error = np.sqrt(np.einsum("ij,jk,ik->i", away, fit.fit.covariance[-q:, -q:], away))
+    half = normal_quantile(level) * error
+    lost = np.where(inside, 0.0, np.nan)
+    return SplineEffect(
+        value=at,
+        effect=effect + lost,
+        std_err=error + lost,
+        lower=effect - half + lost,
+        upper=effect + half + lost,
+    )
+
+
+def _basis(knots: Floats, x: Floats) -> Floats:
+    """Return (n, q - 5) cubic B-splines, the first left out."""
+    low, high = knots[_DEGREE], knots[-_DEGREE - 1]
+    matrix = BSpline.design_matrix(np.clip(x, low, high), knots, _DEGREE)
+    return np.asarray(matrix.toarray()[:, 1:], dtype=float)
+
+
+def _names(p: int, names: Sequence[str] | None, q: int) -> list[str]:
+    given = [f"column {j}" for j in range(p)] if names is None else list(names)
+    return [*given, *(f"spline {j + 1}" for j in range(q))]
+
+
+def _difference_penalty(p: int, q: int) -> Floats:
+    """Return (p + q, p + q): squares of second differences of q + 1 coefficients, the first 0."""
+    differences = np.diff(np.eye(q + 1), n=2, axis=0)[:, 1:]
+    return linalg.block_diag(np.zeros((p, p)), differences.T @ differences)
+
+
+def _degrees(fit: CoxFit, spline: slice) -> float:
+    return float(np.trace((fit.information @ fit.covariance)[spline, spline]))
+
+
+def _penalty_for(data: CoxData, unit: Floats, spline: slice, df: float) -> tuple[float, CoxFit]:
+    """Find the penalty at which the smooth term takes `df` degrees of freedom, and its fit."""
+    fits: dict[float, CoxFit] = {}
+    start: list[Floats] = []
+
+    def excess(log_penalty: float) -> float:
+        fit = maximise(data, np.exp(log_penalty) * unit, start[-1] if start else None)
+        fits[log_penalty] = fit
+        start.append(fit.coefficients)
+        return _degrees(fit, spline) - df
+
+    size = np.log(np.trace(maximise(data, unit).information[spline, spline]))
+    found = optimize.brentq(excess, size - 18, size + 14, xtol=1e-10, rtol=1e-14)
+    if found not in fits:
+        excess(found)
+    return float(np.exp(found)), fits[found]
+
+
+def _nonlinearity(fit: CoxFit, spline: slice) -> float:
+    """Return Wald's chi squared of what the spline has beyond a line in the coefficients."""
+    b, V = fit.coefficients[spline], fit.covariance[spline, spline]
+    line = np.arange(1.0, len(b) + 1)
+    weighed = linalg.solve(V, np.column_stack([b, line]), assume_a="pos")
+    return float(b @ weighed[:, 0] - (line @ weighed[:, 0]) ** 2 / (line @ weighed[:, 1]))

@@ -1,0 +1,146 @@
+"""Effects that change with time, by splitting follow-up into rows on each of which they do not.
+
+Source: Therneau & Grambsch (2000), Modeling Survival Data, section 6.5; Therneau, Crowson &
+Atkinson, "Using time dependent covariates", vignette of R's survival. `split_rows` agrees with
+``survSplit``, `fit_cox_time_effects` with ``coxph(... + tt(x))``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gmts_models.errors import InputError
+from gmts_models.outcome import Bools, Floats, Ints
+from gmts_models.stats.cox.event_grid import event_grid
+from gmts_models.stats.cox.fit import CoxFit, fit_cox
+from gmts_models.stats.cox.risk_sums import Ties
+from gmts_models.stats.rows import Rows, check_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitRows:
+    """Follow-up cut into pieces.
+
+    Attributes
+    ----------
+    row : (m,) int the row that a piece is of; also its person, for `clusters`.
+    entry, exit : (m,) months. left : (m,) bool, on a row's last piece only.
+    episode : (m,) int number of cuts before the piece.
+    """
+
+    row: Ints
+    entry: Floats
+    exit: Floats
+    left: Bools
+    episode: Ints
+
+
+def split_rows(
+    exit_: npt.ArrayLike,
+    left: npt.ArrayLike,
+    cuts: npt.ArrayLike,
+    entry: npt.ArrayLike | None = None,
+) -> SplitRows:
+    """Cut each row's follow-up (entry, exit] at the months `cuts`.
+
+    Someone who leaves exactly at a cut leaves on the piece that ends there.
+    """
+    rows = check_rows(exit_, left, entry, where="split_rows")
+    return _split(rows, np.unique(np.asarray(cuts, dtype=float)))
+
+
+def _split(rows: Rows, cuts: Floats) -> SplitRows:
+    first = np.searchsorted(cuts, rows.entry, side="right")
+    last = np.searchsorted(cuts, rows.exit, side="left")  # cuts before the end
+    count = np.maximum(last - first, 0) + 1
+    row = np.repeat(np.arange(len(rows)), count)
+    ends = np.cumsum(count)
+    piece = np.arange(len(row)) - np.repeat(ends - count, count)
+    episode = first[row] + piece
+    inner = np.append(cuts, np.inf)
+    is_last = piece == count[row] - 1
+    return SplitRows(
+        row=row,
+        entry=np.where(piece == 0, rows.entry[row], inner[np.maximum(episode - 1, 0)]),
+        exit=np.where(is_last, rows.exit[row], inner[episode]),
+        left=is_last & rows.left[row],
+        episode=episode,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeEffect:
+    """A column made from another one and time.
+
+    Attributes
+    ----------
+    column : number of the column of X.
+    function : (x, months) -> values, both arrays of one length; such as ``x * log(months)``.
+    name : of the new column.
+    """
+
+    column: int
+    function: Callable[[Floats, Floats], Floats]
+    name: str
+
+
+def fit_cox_time_effects(
+    X: npt.ArrayLike,
+    exit_: npt.ArrayLike,
+    left: npt.ArrayLike,
+    entry: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
+    strata: npt.ArrayLike | None = None,
+    *,
+    effects: Sequence[TimeEffect],
+    ties: Ties = "efron",
+    names: Sequence[str] | None = None,
+) -> CoxFit:
+    """Fit columns whose value changes continuously with time.
+
+    Follow-up is split at every time of leaving, which is all that the likelihood looks at: the
+    fit has about (rows x times of leaving / 2) rows, so this is for some thousands of people with
+    times in months.
+
+    Parameters
+    ----------
+    X, exit_, left, entry, weights, strata, ties, names : as for `fit_cox`.
+    effects : columns to add behind those of X, evaluated at the time of leaving that ends a piece.
+
+    Returns
+    -------
+    CoxFit : of the split rows; its clusters are the rows given.
+
+    Raises
+    ------
+    InputError : there is no such column, or an effect is not finite.
+    """
+    matrix = np.asarray(X, dtype=float)
+    rows = check_rows(exit_, left, entry, weights, strata, where="fit_cox_time_effects")
+    if matrix.ndim != 2 or len(matrix) != len(rows):
+        raise InputError(f"X has shape {matrix.shape}, but there are {len(rows)} rows", where="X")
+    pieces = _split(rows, np.unique(event_grid(rows).time))
+    columns = [matrix[pieces.row]]
+    for effect in effects:
+        if not 0 <= effect.column < matrix.shape[1]:
+            raise InputError(
+                f"X has no column {effect.column}", where=f"TimeEffect {effect.name!r}, column"
+            )
+        made = effect.function(matrix[pieces.row, effect.column], pieces.exit)
+        columns.append(np.asarray(made, dtype=float)[:, None])
+    given = [f"column {j}" for j in range(matrix.shape[1])] if names is None else list(names)
+    return fit_cox(
+        np.hstack(columns),
+        pieces.exit,
+        pieces.left,
+        pieces.entry,
+        rows.weights[pieces.row],
+        rows.strata[pieces.row],
+        pieces.row,
+        ties=ties,
+        names=[*given, *(effect.name for effect in effects)],
+    )
