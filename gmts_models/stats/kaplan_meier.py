@@ -14,6 +14,7 @@ from gmts_models.stats.intervals import Interval, exact_limits, limits
 from gmts_models.stats.product_limit import Hazard, cumulative_hazard, is_robust, product_limit
 from gmts_models.stats.risk_sets import risk_sets
 from gmts_models.stats.rows import check_rows
+from gmts_models.stats.times import TIE_TOLERANCE
 
 __all__ = [
     "Hazard",
@@ -188,7 +189,7 @@ def survival_at(
     at = np.asarray(times, dtype=float)
     end = curve.time[-1] if last is None else last
     position = np.searchsorted(curve.time, at, side="right")
-    unknown = (at > end * (1 + 1e-12)) & (curve.survival[-1] > 0)
+    unknown = (at > end + TIE_TOLERANCE * max(1, end)) & (curve.survival[-1] > 0)
     if curve.start is not None:
         unknown |= at < curve.start
 

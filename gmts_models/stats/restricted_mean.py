@@ -16,6 +16,7 @@ from gmts_models.stats.intervals import check_level, normal_quantile
 from gmts_models.stats.product_limit import is_robust, product_limit_steps
 from gmts_models.stats.risk_sets import risk_sets
 from gmts_models.stats.rows import check_rows
+from gmts_models.stats.times import TIE_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,8 @@ def restricted_mean(
     factor, spread, leaving = product_limit_steps(sets, shown)
     survival = np.asarray(np.cumprod(factor), dtype=float)
     area, to_come = _areas(sets.time, survival, begin, until)
-    if until > sets.time[-1] * (1 + 1e-12) and survival[-1] > 0:
+    end = sets.time[-1]
+    if until > end + TIE_TOLERANCE * max(1, end) and survival[-1] > 0:
         return RestrictedMean(
             until=until, start=begin, mean=nan, std_err=nan, lower=nan, upper=nan, level=level
         )
