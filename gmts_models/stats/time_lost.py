@@ -20,29 +20,25 @@ _WHERE = "time_lost"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeLost:
-    """Months lost to each of c causes in the first `tau` months, and months stayed.
+    """Mean months lost to each of c causes, of the first `until` months.
 
     Attributes
     ----------
-    tau : the horizon, in months.
-    lost : (c,) area under the cumulative incidence up to tau; with `stayed` they sum to tau.
-    stayed : area under survival, the restricted mean.
-    covariance : (c, c) of `lost`.
-    std_err, lower, upper : (c,) of `lost`; limits within [0, tau].
-    stayed_std_err, stayed_lower, stayed_upper : of `stayed`.
-    level : of the intervals.
+    until : the horizon.
+    lost : (c,) E(until - T; T <= until, cause), the area under the cumulative incidence. With the
+        restricted mean of staying they sum to `until`. NaN if follow-up ends before the horizon
+        with people left.
+    covariance : (c, c) of `lost`; the sum of all its elements is the variance of the total.
+    std_err, lower, upper : (c,) standard errors, and limits within [0, until] at `level`.
+    level : of the limits.
     """
 
-    tau: float
+    until: float
     lost: Floats
-    stayed: float
     covariance: Floats
     std_err: Floats
     lower: Floats
     upper: Floats
-    stayed_std_err: float
-    stayed_lower: float
-    stayed_upper: float
     level: float
 
 
@@ -52,25 +48,17 @@ class TimeLostDifference:
 
     Attributes
     ----------
-    difference, std_err, lower, upper : (c,) months.
-    z, p : (c,) Wald statistic, and two-sided P under no difference; NaN where the error is 0.
-    stayed_difference, stayed_std_err : the same of the months stayed.
-    stayed_lower, stayed_upper, stayed_z, stayed_p : likewise.
-    level : of the intervals.
+    estimate, std_err, lower, upper : (c,) first less second, with limits at `level`.
+    z, p_value : (c,) two-sided test of no difference; NaN where the error is 0.
+    level : of the limits.
     """
 
-    difference: Floats
+    estimate: Floats
     std_err: Floats
     lower: Floats
     upper: Floats
     z: Floats
-    p: Floats
-    stayed_difference: float
-    stayed_std_err: float
-    stayed_lower: float
-    stayed_upper: float
-    stayed_z: float
-    stayed_p: float
+    p_value: Floats
     level: float
 
 
@@ -81,109 +69,87 @@ def time_lost(
     weights: npt.ArrayLike | None = None,
     clusters: npt.ArrayLike | None = None,
     *,
-    tau: float,
+    until: float,
     causes: int | None = None,
     level: float = 0.95,
 ) -> TimeLost:
-    """Estimate the restricted mean time lost to each cause of leaving.
+    """Estimate the mean time lost to each cause of leaving, up to a horizon.
 
     Parameters
     ----------
-    exit_, event, entry, weights, clusters, causes : as `aalen_johansen` takes them.
-    tau : the horizon in months, > 0. Where it is past the last time at which anyone was observed,
-        and someone had not left by then, every value is NaN (not estimable).
-    level : of the intervals, normal and cut to [0, tau].
+    exit_, event, entry, weights, clusters, causes : as in `aalen_johansen`.
+    until : the horizon in months, > 0.
+    level : of the limits.
 
     Raises
     ------
-    InputError : invalid rows, an unknown cause (-1), a horizon that is not a positive number.
+    InputError : as `aalen_johansen`, or the horizon is not a positive number.
 
     Notes
     -----
-    Errors are those of the infinitesimal jackknife: the influence of each row, or cluster, on the
-    whole area.
+    Errors are those of the infinitesimal jackknife: squared influences of each row, or cluster, on
+    the whole area. R carries the curves' last values on to any horizon; see `TimeLost.lost`.
 
     Source: Andersen (2013), Statistics in Medicine 32:5278-5285. Agrees with the ``rmean`` of
-    ``print(survfit(Surv(entry, exit, factor(event)) ~ 1), rmean = tau)``, and its errors with the
-    area under ``survfit(..., influence = TRUE)$influence.pstate``.
+    ``print(survfit(Surv(entry, exit, factor(event)) ~ 1), rmean = until)``, which has no errors;
+    ours are those of the area under ``survfit(..., influence = TRUE)$influence.pstate``.
     """
     check_level(level)
-    if not (np.isfinite(tau) and tau > 0):
-        raise InputError("the horizon must be a positive number of months", where=f"{_WHERE}, tau")
+    if not (np.isfinite(until) and until > 0):
+        raise InputError("the horizon is not a positive number", where=f"{_WHERE}, until")
     rows = check_rows(exit_, event, entry, weights, clusters=clusters, where=_WHERE)
     steps = incidence_steps(rows, causes, where=_WHERE)
-    time = np.minimum(np.concatenate([[0.0], steps.time]), tau)
-    width = np.diff(time, append=tau)
+    time = np.minimum(np.concatenate([[0.0], steps.time]), until)
+    width = np.diff(time, append=until)
     lost: Floats = width[1:] @ steps.incidence
-    stayed = float(width[0] + width[1:] @ steps.survival)
     influence = _influence(steps, time, width)
-    covariance = influence.T @ influence
-    stayed_se = float(np.sqrt(np.square(influence.sum(axis=1)).sum()))
-    if tau > steps.time[-1] * (1 + 1e-12) and steps.survival[-1] > 0:
+    covariance: Floats = influence.T @ influence
+    if until > steps.time[-1] * (1 + 1e-12) and steps.survival[-1] > 0:
         lost, covariance = lost * np.nan, covariance * np.nan
-        stayed = stayed_se = np.nan
     std_err = np.sqrt(np.diag(covariance))
-    z = normal_quantile(level)
+    half = normal_quantile(level) * std_err
     return TimeLost(
-        tau=tau,
+        until=until,
         lost=lost,
-        stayed=stayed,
         covariance=covariance,
         std_err=std_err,
-        lower=np.clip(lost - z * std_err, 0, tau),
-        upper=np.clip(lost + z * std_err, 0, tau),
-        stayed_std_err=stayed_se,
-        stayed_lower=float(np.clip(stayed - z * stayed_se, 0, tau)),
-        stayed_upper=float(np.clip(stayed + z * stayed_se, 0, tau)),
+        lower=np.maximum(lost - half, 0.0),
+        upper=np.minimum(lost + half, until),
         level=level,
     )
 
 
-def time_lost_difference(
-    first: TimeLost, second: TimeLost, *, level: float = 0.95
-) -> TimeLostDifference:
-    """Compare the time that two groups lose: the first's less the second's.
-
-    Parameters
-    ----------
-    first, second : of `time_lost`, with one horizon and the same causes. The groups must be
-        independent: nobody, and no cluster, is in both.
-    level : of the intervals.
+def difference_of_time_lost(first: TimeLost, second: TimeLost) -> TimeLostDifference:
+    """Compare the time that two independent groups lose: nobody, and no cluster, is in both.
 
     Raises
     ------
-    InputError : the horizons or the numbers of causes differ.
+    InputError : horizons, numbers of causes or levels differ.
+
+    Source: as `time_lost`.
     """
-    if first.tau != second.tau or len(first.lost) != len(second.lost):
+    if (first.until, len(first.lost), first.level) != (
+        second.until,
+        len(second.lost),
+        second.level,
+    ):
         raise InputError(
-            "the groups have different horizons or numbers of causes",
-            where="time_lost_difference",
-            fix="call time_lost with the same tau and causes for both",
+            "the horizons, numbers of causes or levels of the two groups differ",
+            where="difference_of_time_lost",
+            fix="give time_lost the same until, causes and level for both",
         )
-    # Months stayed are compared like one cause more.
-    difference = np.append(first.lost - second.lost, first.stayed - second.stayed)
-    std_err = np.hypot(
-        np.append(first.std_err, first.stayed_std_err),
-        np.append(second.std_err, second.stayed_std_err),
-    )
-    half = normal_quantile(level) * std_err
-    lower, upper = difference - half, difference + half
-    z = difference / np.where(std_err > 0, std_err, np.nan)
-    p = 2 * ndtr(-np.abs(z))
+    estimate = first.lost - second.lost
+    std_err = np.hypot(first.std_err, second.std_err)
+    half = normal_quantile(first.level) * std_err
+    z = estimate / np.where(std_err > 0, std_err, np.nan)
     return TimeLostDifference(
-        difference=difference[:-1],
-        std_err=std_err[:-1],
-        lower=lower[:-1],
-        upper=upper[:-1],
-        z=z[:-1],
-        p=p[:-1],
-        stayed_difference=float(difference[-1]),
-        stayed_std_err=float(std_err[-1]),
-        stayed_lower=float(lower[-1]),
-        stayed_upper=float(upper[-1]),
-        stayed_z=float(z[-1]),
-        stayed_p=float(p[-1]),
-        level=level,
+        estimate=estimate,
+        std_err=std_err,
+        lower=estimate - half,
+        upper=estimate + half,
+        z=z,
+        p_value=2 * ndtr(-np.abs(z)),
+        level=first.level,
     )
 
 
