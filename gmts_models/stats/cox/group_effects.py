@@ -24,18 +24,15 @@ from scipy import linalg
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Floats, Ints
-from gmts_models.stats.cox.event_grid import EventGrid
+from gmts_models.stats.cox.event_grid import cumulate_down
 from gmts_models.stats.cox.fit import MOST_HALVINGS, MOST_STEPS, CoxData
 from gmts_models.stats.cox.risk_sums import (
-    CoxRows,
     Increments,
-    RiskMoments,
-    first_moments,
     hazard_passed,
     increments,
     linear_predictor,
     moment_sums,
-    risk_moments,
+    risk_blocks,
     risk_sums,
     subtracted_part,
 )
@@ -120,7 +117,7 @@ def grouped_data(data: CoxData, groups: npt.ArrayLike) -> GroupedData:
         data=data,
         labels=distinct,
         group=codes[data.rows.order].astype(np.int64),
-        deaths=np.bincount(codes, rows.weights * rows.left, g),
+        deaths=_sums(codes, rows.weights * rows.left, g),
         members=np.bincount(pairs[0], minlength=g),
     )
 
@@ -169,7 +166,7 @@ def penalised_fit(
             scaled=scaled,
             passed=passed * np.exp(-at[p:] * size),
         )
-        step = linalg.solve(scaled, slope, assume_a="pos")
+        step = linalg.cho_solve(linalg.cho_factor(scaled, check_finite=False), slope)
         if np.sqrt(max(0.0, float(slope @ step))) < _LAST_STEP:
             return here
     raise FitError("the penalised Cox fit does not converge", where="frailty")
@@ -191,11 +188,11 @@ def _derivatives(
     p, g = rows.X.shape[1], len(grouped.labels)
     moments = moment_sums(rows, grid, risk, at)
     v = risk * hazard_passed(rows, grid, at)
-    passed = np.bincount(grouped.group, v, g)
+    passed = _sums(grouped.group, v, g)
     information = np.zeros((p + g, p + g))
     information[:p, :p] = moments.cross
     for j in range(p):
-        information[j, p:] = information[p:, j] = np.bincount(grouped.group, v * rows.X[:, j], g)
+        information[j, p:] = information[p:, j] = _sums(grouped.group, v * rows.X[:, j], g)
     information[range(p, p + g), range(p, p + g)] = passed
     information -= _subtracted(grouped, risk, at)
     gradient = np.append(moments.gradient, grouped.deaths - passed)
@@ -204,40 +201,38 @@ def _derivatives(
 
 def _subtracted(grouped: GroupedData, risk: Floats, at: Increments) -> Floats:
     """Return the cross-products of S1 and T1 (`risk_sums`), for columns and groups together."""
-    rows, grid = grouped.data.rows, grouped.data.grid
-    width = rows.X.shape[1] + len(grouped.labels)
+    rows, grid, g = grouped.data.rows, grouped.data.grid, len(grouped.labels)
+    width = rows.X.shape[1] + g
     total = np.zeros((width, width))
-    above: tuple[Floats, Floats] | None = None  # at the place after, if of the same stratum
-    block = max(1, _AT_ONCE // width)
-    for end in range(len(grid), 0, -block):
-        begin = max(0, end - block)
-        starts = grid.starts[slice(*np.searchsorted(grid.starts, [begin, end]))] - begin
-        moments = _moments(grouped, risk, begin, end)
-        inside, entered = first_moments(moments, starts, above)
-        before = np.zeros_like(entered)
-        before[:-1] = entered[1:]
-        if above is not None:
-            before[-1] = above[1]
-        before[starts[starts > 0] - 1] = 0.0
-        total += subtracted_part(inside - before, moments.tied, at.squares[begin:end])
-        above = None if len(starts) and starts[0] == 0 else (inside[0], entered[0])
+    above = np.zeros(g)  # as in `risk_blocks`
+    for here, S1, T1 in risk_blocks(rows, grid, risk, max(1, _AT_ONCE // width)):
+        joining, tied = _group_sums(grouped, risk, here)
+        starts = grid.starts[slice(*np.searchsorted(grid.starts, [here.start, here.stop]))]
+        edges = np.union1d(starts, here.start).astype(np.int64) - here.start
+        joining[-1] += above
+        shares = cumulate_down(joining, edges)
+        above = np.zeros(g) if here.start in starts else shares[0]
+        total += subtracted_part(np.hstack([S1, shares]), np.hstack([T1, tied]), at.squares[here])
     return total
 
 
-def _moments(grouped: GroupedData, risk: Floats, begin: int, end: int) -> RiskMoments:
-    rows, g = grouped.data.rows, len(grouped.labels)
-    of_columns = risk_moments(rows, risk, begin, end)
-    rows_of = slice(*np.searchsorted(rows.last, [begin, end]))
-    late_of = slice(*np.searchsorted(rows.late_first, [begin, end]))
-    here = np.arange(rows_of.start, rows_of.stop)
-    died, late = here[rows.left[rows_of]], rows.late[late_of]
+def _group_sums(grouped: GroupedData, risk: Floats, here: slice) -> tuple[Floats, Floats]:
+    """Sum risk by (place, group) over places `here`: what joins the risk sets, and who leaves."""
+    rows, g, k = grouped.data.rows, len(grouped.labels), here.stop - here.start
+    ends = [here.start, here.stop]
+    last = np.arange(*np.searchsorted(rows.last, ends))
+    late_of = slice(*np.searchsorted(rows.late_until, ends))
 
     def by_group(which: Ints, place: Ints) -> Floats:
-        key = (place - begin) * g + grouped.group[which]
-        return np.bincount(key, risk[which], (end - begin) * g).reshape(end - begin, g)
+        key = (place - here.start) * g + grouped.group[which]
+        return _sums(key, risk[which], k * g).reshape(k, g)
 
-    return RiskMoments(
-        last=np.hstack([of_columns.last, by_group(here, rows.last[here])]),
-        entering=np.hstack([of_columns.entering, by_group(late, rows.late_first[late_of])]),
-        tied=np.hstack([of_columns.tied, by_group(died, rows.last[died])]),
-    )
+    joining = by_group(last, rows.last[last])
+    if late_of.stop > late_of.start:
+        joining -= by_group(rows.late[late_of], rows.late_until[late_of])
+    died = last[rows.left[last]]
+    return joining, by_group(died, rows.last[died])
+
+
+def _sums(codes: Ints, values: Floats, size: int) -> Floats:
+    return np.bincount(codes, values, size).astype(float, copy=False)
