@@ -19,9 +19,9 @@ from gmts_models.errors import FitError, GmtsError, InputError, NotEstimableErro
 from gmts_models.outcome import UNKNOWN_CAUSE, Bools, Floats, Ints
 from gmts_models.stats.cox.baseline import baseline_hazards
 from gmts_models.stats.cox.fit import CoxFit, fit_cox
-from gmts_models.stats.cox.residuals import score_residuals
 from gmts_models.stats.cox.risk_sums import Ties
 from gmts_models.stats.cox.robust import sum_by_code
+from gmts_models.stats.fine_gray_variance import CensoringWeights, score_influence
 from gmts_models.stats.fine_gray_weights import (
     CensoringTies,
     ObservationCurve,
@@ -29,7 +29,6 @@ from gmts_models.stats.fine_gray_weights import (
     WeightedRows,
     observation_curve,
     weighted_rows,
-    weights_influence,
 )
 from gmts_models.stats.intervals import check_level
 from gmts_models.stats.rows import Rows, check_rows
@@ -183,23 +182,30 @@ def _fit(
     return replace(fit, covariance=fine_gray_covariance(fit))
 
 
-def fine_gray_covariance(fit: FineGrayFit, *, weights_known: bool = False) -> Floats:
+def fine_gray_covariance(fit: FineGrayFit, weights: CensoringWeights = "estimated") -> Floats:
     """Return the (p, p) sandwich variance of the coefficients, by the fit's clusters.
 
     Parameters
     ----------
-    weights_known : take the censoring weights for known, as
-        ``coxph(..., weights = fgwt, cluster = id)`` does; default: they were estimated.
+    weights : what the censoring weights are taken for. "estimated": the derivative of the
+        product-limits G and H counts, ties or not. "crr": the same by Fine & Gray's formula,
+        which differs a little under ties, as ``crr(...)$var``. "known": as in
+        ``coxph(..., weights = fgwt, cluster = id)``.
 
-    Source: Fine & Gray (1999), section 3, with the derivative of the product-limit, ties or not,
-    and likewise of the entry distribution. Agrees with ``crr(...)$var`` where the fit does.
+    Raises
+    ------
+    InputError : "crr" with delayed entry, or no such choice.
+
+    Source: Fine & Gray (1999), section 3. With several censoring strata, ``crr`` lets the weights
+    of one stratum be moved by the censorings of the others; here they are not.
     """
-    given = fit.seen.rows
-    weighted = score_residuals(fit.cox) * fit.cox.data.given.weights[:, None]
-    influence = sum_by_code(weighted, fit.weighted.row)
-    if not weights_known:
-        moved = weights_influence(fit.seen, list(fit.curves), fit.weighted, weighted)
-        influence = influence + moved * given.weights[:, None]
+    if weights not in get_args(CensoringWeights):
+        raise InputError(
+            "there is no such variance",
+            where="fine_gray_covariance, weights",
+            fix=f"one of {', '.join(get_args(CensoringWeights))}",
+        )
+    influence = score_influence(fit.cox, fit.seen, fit.curves, fit.weighted, weights)
     moved = sum_by_code(influence, fit.people) @ fit.cox.covariance
     return np.asarray(moved.T @ moved)
 

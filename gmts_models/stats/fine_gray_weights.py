@@ -99,8 +99,8 @@ def observation_curve(seen: Observed, group: int) -> ObservationCurve:
     late, lost = inside & seen.begins, inside & seen.ends
     time = np.unique(np.concatenate([rows.exit[lost], rows.entry[late]]))
     weights = np.stack([rows.weights, np.ones(len(rows))], axis=1)  # sums, and numbers of rows
-    after = _beyond(time, rows.exit, weights, inside)
-    after -= _beyond(time, rows.entry, weights, inside & (rows.entry > 0))
+    after = sum_beyond(time, rows.exit, weights, inside)
+    after -= sum_beyond(time, rows.entry, weights, inside & (rows.entry > 0))
     entered = sum_by_time(rows.entry, time, weights, late)
     censored = sum_by_time(rows.exit, time, weights, lost)
     staying = after - entered
@@ -116,9 +116,9 @@ def observation_curve(seen: Observed, group: int) -> ObservationCurve:
         back = np.where(opens | (entered[:, 1] == 0), 0.0, np.log(staying[:, 0] / after[:, 0]))
     return ObservationCurve(
         time=time,
-        log=_padded_sum(step - back),
-        lost=_padded_sum(empties.astype(float)),
-        unseen=_padded_sum(opens.astype(float)),
+        log=padded_sum(step - back),
+        lost=padded_sum(empties.astype(float)),
+        unseen=padded_sum(opens.astype(float)),
         censored=censored[:, 0],
         at_risk=at_risk,
         entered=entered[:, 0],
@@ -183,61 +183,13 @@ def weighted_rows(seen: Observed, cause: int, curves: list[ObservationCurve]) ->
     )
 
 
-def weights_influence(
-    seen: Observed, curves: list[ObservationCurve], weighted: WeightedRows, scores: Floats
-) -> Floats:
-    """Return (n, p) what each row given moves in the sum of scores by moving G and H.
-
-    Parameters
-    ----------
-    scores : (m, p) what each weighted row contributes to the sum, its weights included.
-
-    Notes
-    -----
-    The derivative, by the weight of a row, of the product-limits and through them of the weights.
-    """
-    rows = seen.rows
-    result = np.zeros((len(rows), scores.shape[1]))
-    extra = np.flatnonzero(weighted.extra)
-    of_group = seen.groups[weighted.row[extra]]
-    for group, curve in enumerate(curves):
-        mine = extra[of_group == group]
-        # A change at c moves the rows after c of those who had left by c.
-        moved = _beyond(curve.time, weighted.entry[mine], scores[mine], None, inclusive=True)
-        moved -= _beyond(curve.time, rows.exit[weighted.row[mine]], scores[mine], None)
-        members = np.flatnonzero(seen.groups == group)
-        result[members] = _by_member(seen, curve, members, moved)
-    return result
-
-
-def _by_member(seen: Observed, curve: ObservationCurve, members: Ints, moved: Floats) -> Floats:
-    """Return (r, p) for the rows `members`, from what a change of each step moves (k, p)."""
-    entry, exit_ = seen.rows.entry[members], seen.rows.exit[members]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        lost = moved / (curve.at_risk - curve.censored)[:, None]
-        came = moved / (curve.inside - curve.entered)[:, None]
-        share = np.stack([curve.censored / curve.at_risk, curve.entered / curve.inside], axis=1)
-    lost, came, share = (np.where(np.isfinite(each), each, 0.0) for each in (lost, came, share))
-    through = _padded_sum(lost * share[:, [0]])
-    within = _padded_sum(came * share[:, [1]])
-    enters = np.where(entry > 0, np.searchsorted(curve.time, entry, side="right"), 0)
-    last = np.searchsorted(curve.time, exit_, side="right")
-    before = np.searchsorted(curve.time, exit_, side="left")
-    # At risk of being censored at entry < c <= exit, without those who leave at c themselves.
-    risk_end = np.where(seen.rows.left[members] & (seen.ties == "events first"), before, last)
-    result = through[np.maximum(risk_end, enters)] - through[enters]
-    ends = seen.ends[members] & (seen.rows.weights[members] > 0)
-    result[ends] -= lost[before[ends]]
-    # Inside at entry <= a < exit.
-    begins = np.where(entry > 0, np.searchsorted(curve.time, entry, side="left"), 0)
-    result -= within[np.maximum(before, begins)] - within[begins]
-    late = seen.begins[members] & (seen.rows.weights[members] > 0)
-    result[late] += came[begins[late]]
-    return np.asarray(result)
-
-
-def _beyond(
-    at: Floats, times: Floats, values: Floats, which: Bools | None, *, inclusive: bool = False
+def sum_beyond(
+    at: Floats,
+    times: Floats,
+    values: Floats,
+    which: Bools | None = None,
+    *,
+    inclusive: bool = False,
 ) -> Floats:
     """Sum `values` of the rows `which` whose time is > (or >=) each `at`, from the latest down."""
     kept = np.arange(len(times)) if which is None else np.flatnonzero(which)
@@ -248,6 +200,6 @@ def _beyond(
     return np.asarray(tail[first], dtype=float)
 
 
-def _padded_sum(values: Floats) -> Floats:
+def padded_sum(values: Floats) -> Floats:
     """Cumulate, with a 0 in front."""
     return np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
