@@ -60,8 +60,13 @@ def jackknife_variance(steps: IncidenceSteps) -> tuple[Floats, Floats]:
     Influences are summed within a cluster before they are squared. The time needed grows as
     n log n, whatever the number of distinct times.
 
+    Where every row is one person at risk from the start, influences at different times are
+    uncorrelated (whoever is still at risk was at risk before), and the sum is Greenwood's.
+
     Source: Jaeckel (1972), Bell Laboratories memorandum 72-1215-11; Efron (1982), chapter 6.
     """
+    if steps.clusters is None and not steps.late and (steps.weights == 1).all():
+        return model_variance(steps, "greenwood")
     rows = distinct_rows(steps)
     entry_at, exit_at, event, w = rows
     row = row_influence(steps, entry_at, exit_at, event)
