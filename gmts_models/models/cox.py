@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from gmts_models.errors import InputError
-from gmts_models.models.coefficients import refuse_separated, wald_table
+from gmts_models.models.coefficients import wald_table
 from gmts_models.models.encoding import Design, apply_design, fit_design
 from gmts_models.models.protocol import (
     RiskMixin,
@@ -22,13 +22,10 @@ from gmts_models.models.protocol import (
     group_label,
 )
 from gmts_models.outcome import Floats, Outcome
-from gmts_models.stats.baseline_hazard import (
-    BaselineHazard,
-    baseline_hazard,
-    cumulative_hazard_at,
-)
+from gmts_models.stats.cox.baseline import CoxCurves, cox_curves, hazard_at
 from gmts_models.stats.cox.fit import fit_cox
-from gmts_models.stats.times import merge_near_ties
+from gmts_models.stats.cox.risk_sums import Ties
+from gmts_models.stats.cox.robust import robust_covariance
 
 
 class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
@@ -39,32 +36,44 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
     alpha : ridge penalty: ``alpha / 2`` times the sum of squared coefficients of columns scaled
         to unit variance is taken from the log partial likelihood (R: ``ridge(theta = alpha)``).
     strata : column of X; each of its labels has a baseline hazard of its own and no coefficient.
+    ties : "efron" or "breslow", in the coefficients and in the baseline hazard alike.
+    robust : whether `covariance_` is the sandwich over people (``y.people``), which does not
+        trust the model, instead of the inverse information.
     encoder : transformer from X to numbers; None for `make_encoder`'s.
 
     Attributes
     ----------
     coef_ : (p,) log hazard ratio per unit of each column of the encoded X.
-    covariance_ : (p, p) inverse observed information (with the penalty, where there is one).
+    covariance_ : (p, p) of `coef_`; see `robust`.
     feature_names_in_ : columns of X.
     terms_ : (p,) names of the encoded columns.
 
     Notes
     -----
-    Ties by Efron's method, in the coefficients and in the baseline hazard. Late entry is
-    respected. Risk is NaN past the last time observed in the stratum.
+    Late entry is respected. Risk is NaN past the last time observed in the stratum.
 
-    Source: Cox (1972), JRSS B 34:187-220; Efron (1977), JASA 72:557-565.
+    Source: Cox (1972), JRSS B 34:187-220; Efron (1977), JASA 72:557-565. Agrees with
+    ``survival::coxph``.
     """
 
     coef_: Floats
     covariance_: Floats
     terms_: tuple[str, ...]
     design_: Design
-    baselines_: dict[str, BaselineHazard]
+    strata_: tuple[str, ...]
 
-    def __init__(self, alpha: float = 0.0, strata: str | None = None, encoder: Any = None) -> None:
+    def __init__(
+        self,
+        alpha: float = 0.0,
+        strata: str | None = None,
+        ties: Ties = "efron",
+        robust: bool = False,
+        encoder: Any = None,
+    ) -> None:
         self.alpha = alpha
         self.strata = strata
+        self.ties = ties
+        self.robust = robust
         self.encoder = encoder
 
     def fit(self, X: pd.DataFrame, y: Outcome) -> Self:
@@ -72,23 +81,30 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
         frame = check_training_rows(X, y, model="Cox")
         if self.alpha < 0:
             raise InputError("alpha must be at least 0", where="CoxPH(alpha=...)")
+        if self.ties not in ("efron", "breslow"):
+            raise InputError('ties must be "efron" or "breslow"', where="CoxPH(ties=...)")
         if self.strata is not None and self.strata not in frame:
             raise InputError(f"X has no column {self.strata!r}", where="CoxPH(strata=...)")
         self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
         self.design_, matrix = fit_design(self.encoder, self._covariates(frame))
-        stratum = self._stratum(frame)
-        scaled, covariance = _fit(matrix, self.design_.names, stratum, y, self.alpha)
         self.terms_ = self.design_.names
-        self.coef_ = scaled / self.design_.spread
+        labels = self._stratum(frame)
+        self.strata_ = tuple(sorted(set(labels)))
+        found = fit_cox(
+            matrix,
+            y.exit,
+            y.left,
+            y.entry,
+            strata=self._codes(labels),
+            clusters=y.people,
+            ties=self.ties,
+            penalty=np.full(len(self.terms_), self.alpha) if self.alpha else None,
+            names=self.terms_,
+        )
+        covariance = robust_covariance(found) if self.robust else found.covariance
+        self._curves: CoxCurves = cox_curves(found, covariance)
+        self.coef_ = found.coefficients / self.design_.spread
         self.covariance_ = covariance / np.outer(self.design_.spread, self.design_.spread)
-        self._scaled = scaled
-        exit_ = merge_near_ties(y.exit)
-        self.baselines_ = {
-            str(label): baseline_hazard(
-                exit_[rows], y.left[rows], matrix[rows] @ scaled, y.entry[rows]
-            )
-            for label, rows in stratum.groupby(stratum).indices.items()
-        }
         return self
 
     def predict_risk(self, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
@@ -101,18 +117,17 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         months = check_horizons(horizons)
         frame = check_new_rows(as_frame(X), self.feature_names_in_)
-        stratum = self._stratum(frame)
-        if unseen := sorted(set(stratum) - set(self.baselines_)):
+        labels = self._stratum(frame)
+        if unseen := set(labels) - set(self.strata_):
             raise InputError(
                 f"{len(unseen)} strata were not in the training rows, so their hazard is unknown",
                 where=f"X, {self.strata}",
                 fix="use the column as an attribute instead of a stratum",
             )
-        hazard = {
-            label: cumulative_hazard_at(base, months) for label, base in self.baselines_.items()
-        }
-        cumulative = np.array([hazard[label] for label in stratum]).reshape(-1, len(months))
-        predictor = apply_design(self.design_, self._covariates(frame)) @ self._scaled
+        baselines = [hazard_at(base, months).cumulative for base in self._curves.baselines]
+        cumulative = np.array(baselines)[self._codes(labels)]
+        matrix = apply_design(self.design_, self._covariates(frame))
+        predictor = (matrix - self._curves.centre) @ self._curves.coefficients
         return np.asarray(-np.expm1(-cumulative * np.exp(predictor)[:, None]), dtype=float)
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
@@ -123,30 +138,11 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
     def _covariates(self, frame: pd.DataFrame) -> pd.DataFrame:
         return frame if self.strata is None else frame.drop(columns=self.strata)
 
-    def _stratum(self, frame: pd.DataFrame) -> pd.Series:
+    def _stratum(self, frame: pd.DataFrame) -> list[str]:
         if self.strata is None:
-            return pd.Series("all", np.arange(len(frame)))
-        return pd.Series([group_label(value) for value in frame[self.strata]], dtype=object)
+            return ["all"] * len(frame)
+        return [group_label(value) for value in frame[self.strata]]
 
-
-def _fit(
-    matrix: Floats, names: tuple[str, ...], stratum: pd.Series, y: Outcome, alpha: float
-) -> tuple[Floats, Floats]:
-    """Return (p,) coefficients and (p, p) covariance of the standardised columns."""
-    found = fit_cox(
-        matrix,
-        y.exit,
-        y.left,
-        y.entry,
-        strata=stratum.to_numpy(),
-        penalty=np.full(len(names), alpha) if alpha else None,
-        names=names,
-    )
-    refuse_separated(found.coefficients, found.covariance, names, fix=_trouble(alpha))
-    return found.coefficients, found.covariance
-
-
-def _trouble(alpha: float) -> str:
-    return "drop or merge the column, or add a penalty: " + (
-        "CoxPH(alpha=1)" if alpha == 0 else f"more than alpha={alpha:g}"
-    )
+    def _codes(self, labels: list[str]) -> npt.NDArray[np.int64]:
+        code = {label: number for number, label in enumerate(self.strata_)}
+        return np.array([code[label] for label in labels], dtype=np.int64)

@@ -84,6 +84,35 @@ def baseline_hazards(fit: CoxFit) -> tuple[BaselineHazard, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoxCurves:
+    """What prediction needs of a fit, without the rows of people that it was made from.
+
+    Attributes
+    ----------
+    coefficients : (p,). covariance : (p, p), of whatever kind was asked for.
+    centre : (p,) of the columns; offset_centre : of the offset, None where the fit had none.
+    baselines : one a stratum, in the order of the strata's codes.
+    """
+
+    coefficients: Floats
+    covariance: Floats
+    centre: Floats
+    offset_centre: float | None
+    baselines: tuple[BaselineHazard, ...]
+
+
+def cox_curves(fit: CoxFit, covariance: Floats | None = None) -> CoxCurves:
+    """Keep what prediction needs of a fit; `covariance` (p, p) by default the fit's."""
+    return CoxCurves(
+        coefficients=fit.coefficients,
+        covariance=fit.covariance if covariance is None else covariance,
+        centre=fit.data.rows.centre,
+        offset_centre=fit.data.offset_centre,
+        baselines=baseline_hazards(fit),
+    )
+
+
 def hazard_at(baseline: BaselineHazard, times: Floats) -> HazardAt:
     """Read a baseline hazard off at `times` (m,); NaN beyond the stratum's follow-up."""
     position = np.searchsorted(baseline.time, times, side="right")

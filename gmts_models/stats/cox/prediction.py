@@ -16,7 +16,13 @@ import numpy.typing as npt
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats, Ints
-from gmts_models.stats.cox.baseline import BaselineHazard, HazardAt, baseline_hazards, hazard_at
+from gmts_models.stats.cox.baseline import (
+    BaselineHazard,
+    CoxCurves,
+    HazardAt,
+    cox_curves,
+    hazard_at,
+)
 from gmts_models.stats.cox.fit import CoxFit
 from gmts_models.stats.intervals import Interval, limits
 
@@ -44,14 +50,13 @@ class PredictedSurvival:
 
 
 def predict_survival(
-    fit: CoxFit,
+    fit: CoxFit | CoxCurves,
     X: npt.ArrayLike,
     times: npt.ArrayLike,
     *,
     strata: npt.ArrayLike | None = None,
     offset: npt.ArrayLike | None = None,
     since: npt.ArrayLike | None = None,
-    covariance: Floats | None = None,
     level: float = 0.95,
     interval: Interval = "log",
 ) -> PredictedSurvival:
@@ -59,13 +64,12 @@ def predict_survival(
 
     Parameters
     ----------
-    fit : of `fit_cox`.
+    fit : of `fit_cox`, or its `cox_curves`, with a robust covariance if that is wanted.
     X : (n, p) columns, as in the fit.
     times : (m,) months since the start.
     strata : (n,) int codes: the rank of the label among the sorted labels of the fit.
     offset : (n,) as in the fit; needed where the fit had one.
     since : (n,) months that each is known to have stayed; default 0. Times before it give 1.
-    covariance : (p, p) of the coefficients; default the fit's.
     level, interval : of the limits, as in `kaplan_meier`.
 
     Returns
@@ -76,12 +80,14 @@ def predict_survival(
     ------
     InputError : shapes differ, or a stratum was not in the fit.
     """
-    new = _new_rows(fit, X, strata, offset)
+    curves = fit if isinstance(fit, CoxCurves) else cox_curves(fit)
+    new = _new_rows(curves, X, strata, offset)
     when = np.atleast_1d(np.asarray(times, dtype=float))
     tenure = None if since is None else np.asarray(since, dtype=float)
-    V = fit.covariance if covariance is None else covariance
+    if tenure is not None and (tenure.shape != (len(new.X),) or not np.isfinite(tenure).all()):
+        raise InputError(f"since must be {len(new.X)} finite months", where="since")
     hazard, variance = np.empty((2, len(new.X), len(when)))
-    bases = baseline_hazards(fit)
+    bases = curves.baselines
     for stratum in np.unique(new.strata):
         rows = np.flatnonzero(new.strata == stratum)
         earlier = None if tenure is None else hazard_at(bases[stratum], tenure[rows])
@@ -89,7 +95,7 @@ def predict_survival(
             at = _window(bases[stratum], time, len(rows), earlier, tenure, rows)
             hazard[rows, j] = new.relative[rows] * at.cumulative
             away = new.X[rows] * at.cumulative[:, None] - at.mean
-            quadratic = np.einsum("ij,ij->i", away @ V, away)
+            quadratic = np.einsum("ij,ij->i", away @ curves.covariance, away)
             variance[rows, j] = new.relative[rows] ** 2 * (at.variance + quadratic)
     return _predicted(when, hazard, variance, level, interval)
 
@@ -114,7 +120,7 @@ def _window(
 
 
 def predict_path(
-    fit: CoxFit,
+    fit: CoxFit | CoxCurves,
     X: npt.ArrayLike,
     entry: npt.ArrayLike,
     exit_: npt.ArrayLike,
@@ -138,13 +144,14 @@ def predict_path(
     -------
     PredictedSurvival : of n = 1 person, given still there at the path's beginning.
     """
-    new = _new_rows(fit, X, strata, offset)
+    curves = fit if isinstance(fit, CoxCurves) else cox_curves(fit)
+    new = _new_rows(curves, X, strata, offset)
     begin, end = np.asarray(entry, dtype=float), np.asarray(exit_, dtype=float)
     order = np.argsort(begin)
     if (end <= begin).any() or (begin[order][1:] < end[order][:-1]).any():
         raise InputError("stretches of a path must follow each other", where="entry, exit_")
     when = np.atleast_1d(np.asarray(times, dtype=float))
-    bases = baseline_hazards(fit)
+    bases = curves.baselines
     hazard, variance = np.zeros(len(when)), np.zeros(len(when))
     away = np.zeros((len(when), new.X.shape[1]))
     for x, relative, stratum, a, b in zip(new.X, new.relative, new.strata, begin, end, strict=True):
@@ -154,7 +161,7 @@ def predict_path(
         hazard += relative * at.cumulative
         variance += relative**2 * at.variance
         away += relative * (x * at.cumulative[:, None] - at.mean)
-    variance += np.einsum("ij,ij->i", away @ fit.covariance, away)
+    variance += np.einsum("ij,ij->i", away @ curves.covariance, away)
     hazard[when > end.max()] = np.nan
     return _predicted(when, hazard[None], variance[None], level, interval)
 
@@ -169,25 +176,25 @@ class _NewRows:
 
 
 def _new_rows(
-    fit: CoxFit, X: npt.ArrayLike, strata: npt.ArrayLike | None, offset: npt.ArrayLike | None
+    curves: CoxCurves, X: npt.ArrayLike, strata: npt.ArrayLike | None, offset: npt.ArrayLike | None
 ) -> _NewRows:
     matrix = np.asarray(X, dtype=float)
-    p = len(fit.coefficients)
+    p = len(curves.coefficients)
     if matrix.ndim != 2 or matrix.shape[1] != p:
         raise InputError(f"X has shape {matrix.shape}, the fit has {p} columns", where="X")
     if not np.isfinite(matrix).all():
         raise InputError("X holds values that are missing or infinite", where="X")
-    n, known = len(matrix), int(fit.data.given.strata.max()) + 1
+    n, known = len(matrix), len(curves.baselines)
     codes = np.zeros(n, dtype=np.int64) if strata is None else np.asarray(strata, dtype=np.int64)
     if strata is None and known > 1:
         raise InputError(f"the fit has {known} strata: say which each row is of", where="strata")
     if codes.shape != (n,) or ((codes < 0) | (codes >= known)).any():
         raise InputError(f"strata must be {n} codes from 0 to {known - 1}", where="strata")
     moved = np.zeros(n) if offset is None else np.asarray(offset, dtype=float)
-    if offset is None and fit.data.offset_centre is not None:
+    if offset is None and curves.offset_centre is not None:
         raise InputError("the fit had an offset: give that of the new rows", where="offset")
-    centred = matrix - fit.data.rows.centre
-    eta = centred @ fit.coefficients + moved - (fit.data.offset_centre or 0.0)
+    centred = matrix - curves.centre
+    eta = centred @ curves.coefficients + moved - (curves.offset_centre or 0.0)
     return _NewRows(X=centred, relative=np.exp(eta), strata=codes)
 
 
