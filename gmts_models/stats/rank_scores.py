@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from gmts_models.errors import InputError
+from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.outcome import Bools, Floats, Ints
 from gmts_models.stats.groups import check_frequencies
 from gmts_models.stats.rows import Rows
@@ -87,6 +87,7 @@ def rank_scores(
     ------
     InputError : a weighting that is not finite or negative; weights that are not whole numbers,
         or clusters, with a variance that is not robust.
+    NotEstimableError : fewer clusters than groups.
 
     Source: Fleming & Harrington (1991), Counting Processes and Survival Analysis, chapter 7;
     Lin & Wei (1989), JASA 84:1074-1078, for the residuals.
@@ -110,6 +111,7 @@ def rank_scores(
             _add_covariance(covariance, table, ties=variance == "hypergeometric")
     if residuals is not None:
         covariance = _sum_of_squares(residuals, rows.clusters)
+        _check_clusters(rows.clusters, k, where)
     else:
         linked = (covariance != 0).any(axis=(0, 2))
     return RankScores(observed=observed, expected=expected, covariance=covariance, linked=linked)
@@ -135,6 +137,13 @@ def _check(
                 where=f"{where}, clusters",
                 fix='use variance="robust", or leave them out',
             )
+
+
+def _check_clusters(clusters: Ints | None, k: int, where: str) -> None:
+    if clusters is not None and (count := int(clusters.max()) + 1) < k:
+        raise NotEstimableError(
+            f"{count} clusters cannot tell {k} groups apart", where=f"{where}, clusters"
+        )
 
 
 def _tabulate(
