@@ -92,7 +92,8 @@ def _exp(z: Floats) -> Floats:
 
 def _extreme_log_cdf(z: Floats) -> Floats:
     hazard = _exp(z)
-    near = np.where(z < 0, np.log(-np.expm1(-hazard)), np.log1p(-np.exp(-hazard)))
+    with np.errstate(divide="ignore"):
+        near = np.where(z < 0, np.log(-np.expm1(-hazard)), np.log1p(-np.exp(-hazard)))
     return np.asarray(np.where(z < -40, z, near))  # there the hazard vanishes next to 1
 
 
@@ -113,7 +114,7 @@ EXTREME = Distribution(
     log_density=lambda z: z - _exp(z),
     slope=lambda z: 1 - _exp(z),
     curvature=lambda z: -_exp(z),
-    log_survival=lambda z: -_exp(z),
+    log_survival=lambda z: -np.exp(z),
     log_cdf=_extreme_log_cdf,
     from_log_survival=lambda log_survival: np.log(-log_survival),
     interval_mode=_extreme_interval_mode,

@@ -16,6 +16,7 @@ from gmts_models.stats.parametric.likelihood import score_rows
 from gmts_models.stats.parametric.newton import Problem, Standardised, maximise, start
 from gmts_models.stats.parametric.observations import Observations
 from gmts_models.stats.parametric.trouble import (
+    is_maximum,
     refuse_dependent_columns,
     refuse_no_maximum,
     refuse_uninformative,
@@ -36,7 +37,7 @@ class ParametricFit:
         where clusters or `robust` were given.
     naive_covariance : (k, k) inverse of the (penalised) observed information.
     log_likelihood : of the times, without the penalty.
-    null_log_likelihood : of the model with intercept and scales only.
+    null_log_likelihood : of the model with intercept and scales only; NaN where it has no maximum.
     gradient : (k,) of the (penalised) log-likelihood at the result.
     distance : how far the result is from the maximum, in standard errors: the square root of
         g' V g.
@@ -133,15 +134,15 @@ def fit_parametric(
     refuse_dependent_columns(standard, rows.weights, labels)
 
     ones = np.ones((len(rows), 1))
-    null = maximise(problem, ones, start(problem), np.zeros(1))
-    refuse_no_maximum(problem, null, labels)
-    found, steps = null, null.steps
+    begin = start(problem)
+    found = null = maximise(problem, ones, begin, np.zeros(1))
+    null_exists = is_maximum(problem, null)
     if matrix.shape[1]:
-        begin = np.concatenate([null.theta[:1], np.zeros(matrix.shape[1]), null.theta[1:]])
+        begin = null.theta if null_exists else begin
+        begin = np.concatenate([begin[:1], np.zeros(matrix.shape[1]), begin[1:]])
         penalty = np.concatenate([[0.0], alpha / np.square(standard.spread)])
         found = maximise(problem, np.hstack([ones, standard.Z]), begin, penalty)
-        steps += found.steps
-        refuse_no_maximum(problem, found, labels)
+    refuse_no_maximum(problem, found, labels)
 
     back = standard.back(problem.scales)
     q = matrix.shape[1] + 1
@@ -160,10 +161,14 @@ def fit_parametric(
         covariance=covariance,
         naive_covariance=naive,
         log_likelihood=float(rows.weights @ found.terms.value) + problem.jacobian,
-        null_log_likelihood=float(rows.weights @ null.terms.value) + problem.jacobian,
+        null_log_likelihood=(
+            float(rows.weights @ null.terms.value) + problem.jacobian
+            if null_exists
+            else float("nan")
+        ),
         gradient=np.asarray(np.linalg.solve(back.T, found.gradient), dtype=float),
         distance=found.distance,
-        steps=steps,
+        steps=null.steps + (found.steps if matrix.shape[1] else 0),
     )
 
 

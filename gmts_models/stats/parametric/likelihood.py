@@ -126,15 +126,18 @@ def _add_two(
     log_f1, log_f2 = standard.log_density(z1), standard.log_density(z2)
     value = log_interval(standard, z1, z2)
     a, b = np.exp(log_f1 - value), np.exp(log_f2 - value)
-    # b - a and b slope2 - a slope1, which in narrow intervals are small differences of large
-    # numbers, from the ratio of the densities.
-    ratio = np.expm1(log_f2 - log_f1)
-    gap = np.where(np.isfinite(ratio), a * ratio, b - a)
     slope1, slope2 = standard.slope(z1), standard.slope(z2)
-    bend = gap * slope2 + a * (slope2 - slope1)
-    moment = z2 * gap + a * (z2 - z1)
-    spin = z2 * gap * slope2 + a * (z2 * slope2 - z1 * slope1)
-    swirl = z2 * z2 * gap * slope2 + a * (z2 * z2 * slope2 - z1 * z1 * slope1)
+    # In narrow intervals b - a is a small difference of large numbers: from the densities' ratio.
+    narrow = np.abs(log_f2 - log_f1) < 0.5
+    gap = np.where(narrow, a * np.expm1(log_f2 - log_f1), b - a)
+
+    def difference(at1: Floats, at2: Floats) -> Floats:
+        """Return b at2 - a at1."""
+        return np.where(narrow, gap * at2 + a * (at2 - at1), b * at2 - a * at1)
+
+    bend, moment = difference(slope1, slope2), difference(z1, z2)
+    spin = difference(z1 * slope1, z2 * slope2)
+    swirl = difference(z1 * z1 * slope1, z2 * z2 * slope2)
     terms[:, which] += np.array(
         [
             value,

@@ -115,8 +115,8 @@ def interval_censored(
         raise InputError(f"lower has shape {low.shape}, upper {high.shape}", where=where)
     low = np.where(np.isnan(low), -np.inf, low)
     high = np.where(np.isnan(high), np.inf, high)
-    _refuse(np.isinf(low) & np.isinf(high), "both limits are missing", where)
     _refuse((low > high) | (low == np.inf) | (high == -np.inf), "lower is above upper", where)
+    _refuse(np.isinf(low) & np.isinf(high), "both limits are missing", where)
     # The rest is checked as for rows that are there to the end.
     rest = check_rows(
         np.full(len(low), np.finfo(float).max),

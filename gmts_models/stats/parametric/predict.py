@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,8 @@ def predict_time(
     Agrees with ``predict(fit, newdata, type = "response", se.fit = TRUE)``. It is the median for
     symmetric families, and the 63rd percentile for those of the extreme value distribution.
     """
-    new = _new_rows(fit, X, offset, None)
+    some = replace(fit, scale=fit.scale[:1])  # it does not depend on the scale
+    new = _new_rows(some, X, offset, None)
     se = _error(fit, new, np.ones_like(new.eta), np.zeros_like(new.eta))
     return _times(fit, new.eta, se, level, column=0)
 
@@ -94,9 +95,10 @@ def predict_quantile(
     z0, known = _standing(fit, new, stayed)
     with np.errstate(all="ignore"):
         log_s = np.where(known, law.standard.log_survival(z0), 0.0) + np.log1p(-share)
-        z = law.standard.from_log_survival(log_s)
+        z = np.where(np.isinf(log_s), z0, law.standard.from_log_survival(log_s))
         # At a given share H(z) - H(z0) stays the same: what moves z0 moves z by the hazards' ratio.
         ratio = np.where(known, _hazard(law.standard, z0) / _hazard(law.standard, z), 0.0)
+        ratio = np.where(np.isnan(ratio), 1.0, ratio)  # both hazards infinite
         by_tau = new.scale * (z - np.where(known, z0 * ratio, 0.0))
     return _times(fit, new.eta + new.scale * z, _error(fit, new, 1 - ratio, by_tau), level)
 
@@ -139,11 +141,13 @@ def predict_survival(
         z, z0 = np.where(after, z, 0.0), np.where(known, z0, 0.0)
         start = np.where(known, -law.standard.log_survival(z0), 0.0)
         cumulative = np.where(after, -law.standard.log_survival(z) - start, 0.0)
+        cumulative = np.where(np.isnan(cumulative), np.inf, cumulative)  # S(stayed) is 0 already
+        left = np.exp(-cumulative) == 0
         end_rate = _hazard(law.standard, z)
         start_rate = np.where(known, _hazard(law.standard, z0), 0.0)
         by_eta = -(end_rate - start_rate) / new.scale
         by_tau = -(z * end_rate - z0 * start_rate)
-        error = np.where(after, _error(fit, new, by_eta, by_tau), 0.0)
+        error = np.where(after & ~left, _error(fit, new, by_eta, by_tau), 0.0)
         relative = np.where(cumulative > 0, error / cumulative, 0.0)
         half = _normal(level) * relative
         return Prediction(

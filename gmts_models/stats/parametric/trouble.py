@@ -52,19 +52,33 @@ def refuse_dependent_columns(
         )
 
 
+def is_maximum(problem: Problem, found: Maximum) -> bool:
+    """Say whether the steps ended at a maximum rather than at a border, columns apart."""
+    error = np.sqrt(np.diag(found.covariance))
+    ended = found.converged and found.distance < 1e-6 and bool(np.isfinite(error).all())
+    return ended and not _scale_is_lost(problem, found)
+
+
+def _scale_is_lost(problem: Problem, found: Maximum) -> bool:
+    q = len(found.theta) - problem.scales
+    error = np.sqrt(np.diag(found.covariance)[q:])
+    size = 1.0 if problem.law.log_time else float(np.abs(problem.middle).max())
+    gone = found.theta[q:] < np.log(1e-7 * size)
+    return bool(gone.any() or not (error < UNKNOWN).all())
+
+
 def refuse_no_maximum(problem: Problem, found: Maximum, columns: Sequence[str]) -> None:
     """Raise FitError where the steps ran off to a border, and say to which."""
     q = len(found.theta) - problem.scales
-    tau, error = found.theta[q:], np.sqrt(np.diag(found.covariance))
-    size = 1.0 if problem.law.log_time else float(np.abs(problem.middle).max())
-    if (tau < np.log(1e-7 * size)).any() or not (error[q:] < UNKNOWN).all():
+    error = np.sqrt(np.diag(found.covariance))
+    if _scale_is_lost(problem, found):
         raise FitError(
             "the scale has no finite estimate: the times are fitted without error, or tell too "
             "little of it",
             where=problem.law.name,
             fix="fix the scale, leave out columns, or choose another family",
         )
-    scale = problem.fixed if problem.fixed is not None else float(np.exp(tau.max()))
+    scale = problem.fixed if problem.fixed is not None else float(np.exp(found.theta[q:].max()))
     far = ~(error[1:q] < UNKNOWN * scale)
     if far.any():
         raise FitError(
@@ -73,7 +87,7 @@ def refuse_no_maximum(problem: Problem, found: Maximum, columns: Sequence[str]) 
             where=_named(columns, far),
             fix="drop or merge the column, or add a penalty: alpha",
         )
-    if not (found.converged and found.distance < 1e-6 and np.isfinite(error).all()):
+    if not is_maximum(problem, found):
         raise FitError(
             "the likelihood has no maximum within reach",
             where=problem.law.name,
