@@ -22,7 +22,7 @@ Alternative = Literal["two-sided", "greater", "less"]
 WEIGHTINGS = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
 """(rho, gamma) of even, early, late and middle weights: the usual four."""
 
-_POINTS = 1 << 16
+_POINTS = 1 << 14
 _WHERE = "max_combo"
 
 
@@ -88,7 +88,7 @@ def max_combo(
     -----
     z is jointly normal with the correlation that the weighted sums of one variance give. The
     p-value is a fixed quasi-random integral (no seed: the same data give the same digits), right to
-    four digits however small it is.
+    four digits for the usual weightings, however small it is.
 
     Source: Tarone (1981), Biometrics 37:79-85; Lin et al. (2020), Statistics in
     Biopharmaceutical Research 12:187-198; Genz (1992), Journal of Computational and Graphical
