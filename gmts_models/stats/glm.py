@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Literal, Protocol, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -103,25 +103,25 @@ def fit_glm(
     """
     X, outcome, shift, weight = _check(X, y, link, offset, weights)
     labels = [f"column {j}" for j in range(X.shape[1])] if names is None else list(names)
-    _refuse_collinear(X, weight, labels)
+    refuse_collinear(X, weight, labels)
     coef = _start(X, outcome, shift, weight, link)
     terms = glm_terms(link, X @ coef + shift, outcome)
     for steps in range(1, _MAX_STEPS + 1):
         score = X.T @ (weight * terms.score)
-        step = _solve(_information(X, weight * terms.information), score)
+        step = solve_positive(weighted_gram(X, weight * terms.information), score)
         decrement = float(score @ step)
         coef, terms, moved = _climb(X, outcome, shift, weight, link, coef, step, terms)
         if decrement < _DONE or (not moved and decrement < 1e-8):
             break
         change = np.abs(X[weight > 0] @ step).max()
         if not moved or (steps >= 12 and decrement < 1e-4 and change > 0.5):
-            raise _no_maximum(step * np.abs(X).max(axis=0), labels)
+            raise no_maximum(step * np.abs(X).max(axis=0), labels)
     else:
-        raise _no_maximum(step * np.abs(X).max(axis=0), labels)
+        raise no_maximum(step * np.abs(X).max(axis=0), labels)
     identity = np.eye(len(coef))
     return GLMFit(
         coef=coef,
-        covariance=_solve(_information(X, weight * terms.information), identity),
+        covariance=solve_positive(weighted_gram(X, weight * terms.information), identity),
         linear_predictor=X @ coef + shift,
         mean=terms.mean,
         score=X * (weight * terms.score)[:, None],
@@ -163,12 +163,26 @@ def glm_terms(link: Link, linear_predictor: Floats, y: Floats) -> GLMTerms:
     return GLMTerms(mean=mean, score=score, information=information, log_likelihood=log_likelihood)
 
 
-def robust_covariance(fit: GLMFit, clusters: npt.ArrayLike | None = None) -> Floats:
+class Scored(Protocol):
+    """A fit by maximum likelihood, with what each row pulls."""
+
+    @property
+    def covariance(self) -> Floats:
+        """(p, p) inverse information."""
+        ...
+
+    @property
+    def score(self) -> Floats:
+        """(n, p) each row's share of the score."""
+        ...
+
+
+def robust_covariance(fit: Scored, clusters: npt.ArrayLike | None = None) -> Floats:
     """Return the (p, p) sandwich covariance, which holds under a wrong variance or repeated rows.
 
     Parameters
     ----------
-    fit : of `fit_glm`.
+    fit : of `fit_glm` or `fit_multinomial`.
     clusters : (n,) labels of people (or larger clusters) whose rows may depend on each other;
         default each row its own.
 
@@ -266,8 +280,9 @@ def _check(
     return design, outcome, shift, weight
 
 
-def _refuse_collinear(X: Floats, weight: Floats, names: list[str]) -> None:
-    gram = _information(X, weight)
+def refuse_collinear(X: Floats, weight: Floats, names: list[str]) -> None:
+    """Raise FitError that names columns which are zero, or combinations of those before them."""
+    gram = weighted_gram(X, weight)
     size = np.sqrt(np.diag(gram))
     with np.errstate(invalid="ignore", divide="ignore"):
         scaled = np.where(size[:, None] * size > 0, gram / (size[:, None] * size), 0.0)
@@ -298,7 +313,7 @@ def _start(X: Floats, y: Floats, offset: Floats, weight: Floats, link: Link) -> 
             assert_never(link)
     terms = glm_terms(link, eta, y)
     target = spread * (eta - offset) + terms.score
-    return _solve(_information(X, weight * spread), X.T @ (weight * target))
+    return solve_positive(weighted_gram(X, weight * spread), X.T @ (weight * target))
 
 
 def _climb(
@@ -322,11 +337,12 @@ def _climb(
     return coef, terms, False
 
 
-def _information(X: Floats, weight: Floats) -> Floats:
+def weighted_gram(X: Floats, weight: Floats) -> Floats:
+    """Return (p, p) the sum over rows of weight x x'."""
     return np.asarray(X.T @ (weight[:, None] * X))
 
 
-def _solve(matrix: Floats, right: Floats) -> Floats:
+def solve_positive(matrix: Floats, right: Floats) -> Floats:
     """Solve with a positive definite matrix, whatever the columns' units."""
     scale = 1 / np.sqrt(np.diag(matrix))
     column = scale if right.ndim == 1 else scale[:, None]
@@ -349,7 +365,8 @@ def _unit_deviance(link: Link, y: Floats, mean: Floats) -> Floats:
     return np.asarray(2 * (full - fitted - special.xlog1py(1 - y, -mean)))
 
 
-def _no_maximum(moving: Floats, names: list[str]) -> FitError:
+def no_maximum(moving: Floats, names: list[str]) -> FitError:
+    """Return the error of separation; `moving` (p,) is how far each column still pulls."""
     far = np.abs(moving) > 0.1 * np.abs(moving).max()
     which = ", ".join(name for name, is_far in zip(names, far, strict=True) if is_far)
     return FitError(
