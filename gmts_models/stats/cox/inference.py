@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg, stats
 
 from gmts_models.outcome import Floats
-from gmts_models.stats.cox.fit import CoxFit
-from gmts_models.stats.cox.robust import robust_covariance
+from gmts_models.stats.cox.exact import ExactCoxFit
+from gmts_models.stats.cox.fit import CoxFit, likelihood_at
+from gmts_models.stats.cox.residuals import score_residuals
+from gmts_models.stats.cox.robust import sum_by_code
 from gmts_models.stats.intervals import normal_quantile
 
 
@@ -36,7 +38,7 @@ class GlobalTests:
     wald: ChiSquared
 
 
-def global_tests(fit: CoxFit, covariance: Floats | None = None) -> GlobalTests:
+def global_tests(fit: CoxFit | ExactCoxFit, covariance: Floats | None = None) -> GlobalTests:
     """Test all coefficients of an unpenalised fit.
 
     Likelihood-ratio and score tests take rows for independent; a robust `covariance` (p, p) makes
@@ -51,6 +53,27 @@ def global_tests(fit: CoxFit, covariance: Floats | None = None) -> GlobalTests:
         score=_chi_squared(fit.score_test, df),
         wald=_chi_squared(wald, df),
     )
+
+
+def robust_score_test(fit: CoxFit) -> ChiSquared:
+    """Test all coefficients by the scores at 0, with their variance over the fit's clusters.
+
+    Agrees with the robust score test of ``summary(coxph(..., cluster = ))``.
+    """
+    at_zero = replace(fit, likelihood=likelihood_at(fit.data, np.zeros(len(fit.coefficients))))
+    given = fit.data.given
+    scores = score_residuals(at_zero) * given.weights[:, None]
+    if given.clusters is not None:
+        scores = sum_by_code(scores, given.clusters)
+    total = scores.sum(axis=0)
+    statistic = float(total @ linalg.solve(scores.T @ scores, total, assume_a="sym"))
+    return _chi_squared(statistic, len(total))
+
+
+def information_criteria(fit: CoxFit | ExactCoxFit, events: int) -> tuple[float, float]:
+    """Return Akaike's and Schwarz's criterion, the latter for the number of departures."""
+    p = len(fit.coefficients)
+    return -2 * fit.log_likelihood + 2 * p, -2 * fit.log_likelihood + p * float(np.log(events))
 
 
 def _chi_squared(statistic: float, df: int) -> ChiSquared:
@@ -75,10 +98,15 @@ class WaldInference:
     upper: Floats
 
 
-def wald_inference(fit: CoxFit, level: float = 0.95, *, robust: bool = False) -> WaldInference:
-    """Return Wald's limits and tests of each coefficient, robust by the fit's clusters if asked."""
-    V = robust_covariance(fit) if robust else fit.covariance
-    error = np.sqrt(np.diag(V))
+def wald_inference(
+    fit: CoxFit | ExactCoxFit, level: float = 0.95, *, covariance: Floats | None = None
+) -> WaldInference:
+    """Return Wald's limits and tests of each coefficient.
+
+    `covariance` (p, p) is by default the fit's; `robust_covariance(fit)` gives one that does not
+    trust the model.
+    """
+    error = np.sqrt(np.diag(fit.covariance if covariance is None else covariance))
     z = fit.coefficients / error
     half = normal_quantile(level) * error
     return WaldInference(

@@ -1,7 +1,7 @@
 """Residuals of a Cox fit: what each row, or each departure, says that the model does not.
 
 All are in the order in which the rows were given (Schoenfeld's: of the departures, by stratum and
-time), and not multiplied by the case weights, as R's ``residuals(coxph)``.
+time), and, but for dfbeta, not multiplied by the case weights, as R's ``residuals(coxph)``.
 
 Source: Therneau & Grambsch (2000), Modeling Survival Data, chapter 4; under Efron's method, a row
 that leaves meets each of its tied risk sets with what is left of it.
@@ -89,8 +89,8 @@ def score_residuals(fit: CoxFit) -> Floats:
 
 
 def dfbeta(fit: CoxFit) -> Floats:
-    """Return (n, p) about how far each coefficient falls if the row is left out, case weight 1."""
-    return np.asarray(score_residuals(fit) @ fit.covariance)
+    """Return (n, p) about how far each coefficient falls if the row is left out, weight and all."""
+    return np.asarray(score_residuals(fit) * fit.data.given.weights[:, None] @ fit.covariance)
 
 
 def dfbetas(fit: CoxFit) -> Floats:

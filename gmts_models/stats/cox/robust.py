@@ -9,7 +9,7 @@ from scipy import sparse
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.cox.fit import CoxFit
-from gmts_models.stats.cox.residuals import score_residuals
+from gmts_models.stats.cox.residuals import dfbeta
 
 
 def robust_covariance(fit: CoxFit, clusters: npt.ArrayLike | None = None) -> Floats:
@@ -33,14 +33,15 @@ def robust_covariance(fit: CoxFit, clusters: npt.ArrayLike | None = None) -> Flo
     weights. Agrees with ``survival::coxph(..., robust = TRUE)`` and ``cluster = ``, under ties too.
     """
     given = fit.data.given
-    influence = score_residuals(fit) * given.weights[:, None]
+    moved = dfbeta(fit)
     codes = given.clusters
     if clusters is not None:
         labels = np.asarray(clusters)
         if labels.shape != (len(given),):
             raise InputError(f"there are {len(given)} rows, clusters has shape {labels.shape}")
         codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    moved = (influence if codes is None else sum_by_code(influence, codes)) @ fit.covariance
+    if codes is not None:
+        moved = sum_by_code(moved, codes)
     return np.asarray(moved.T @ moved)
 
 
