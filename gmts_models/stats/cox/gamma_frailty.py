@@ -10,7 +10,8 @@ from scipy.special import digamma, gammaln
 
 from gmts_models.outcome import Floats
 from gmts_models.stats.cox.fit import cox_data
-from gmts_models.stats.cox.frailty import Family, FrailtyFit, frailty_fit
+from gmts_models.stats.cox.frailty import FrailtyFit, frailty_fit
+from gmts_models.stats.cox.frailty_variance import Family
 from gmts_models.stats.cox.group_effects import PenalisedFit, grouped_data
 from gmts_models.stats.cox.risk_sums import Ties
 

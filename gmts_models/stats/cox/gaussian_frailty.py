@@ -11,7 +11,8 @@ import numpy.typing as npt
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats
 from gmts_models.stats.cox.fit import cox_data
-from gmts_models.stats.cox.frailty import Family, FrailtyFit, frailty_fit, inverse, log_determinant
+from gmts_models.stats.cox.frailty import FrailtyFit, frailty_fit
+from gmts_models.stats.cox.frailty_variance import Family, inverse, log_determinant
 from gmts_models.stats.cox.group_effects import PenalisedFit, grouped_data
 from gmts_models.stats.cox.risk_sums import Ties
 
@@ -82,7 +83,9 @@ def fit_gaussian_frailty(
     if method == "ml":
         family = Family(penalty=normal_penalty, log_likelihood=lambda at: log_laplace(at, p))
         return frailty_fit(grouped, family, theta, level)
-    family = Family(penalty=normal_penalty, log_likelihood=lambda at: log_laplace(at, 0))
+    family = Family(
+        penalty=normal_penalty, log_likelihood=lambda at: log_laplace(at, 0), restricted=True
+    )
     return frailty_fit(grouped, family, theta, level, estimating=lambda at: reml_equation(at, p))
 
 

@@ -37,8 +37,9 @@ from gmts_models.stats.cox.risk_sums import (
     subtracted_part,
 )
 
-_LAST_STEP = 1e-9
-"""Length of a Newton step, in standard errors, after which nothing is evaluated again."""
+_LAST_STEP = 1e-7
+"""Length of a Newton step, in standard errors, after which nothing is evaluated again: what is
+left of the way is of the order of its square."""
 _AT_ONCE = 4_000_000
 """Numbers of one table of (place, column or group) that are held at a time."""
 
@@ -80,7 +81,6 @@ class PenalisedFit:
     information : (p + g, p + g) minus the second derivative of the log partial likelihood in
         (coefficients, b).
     scaled : (p + g, p + g) the same with the penalty, in (coefficients, u).
-    passed : (g,) sum over a group's rows of w exp(x beta) times the baseline hazard gone through.
     """
 
     theta: float
@@ -90,7 +90,6 @@ class PenalisedFit:
     penalty: float
     information: Floats
     scaled: Floats
-    passed: Floats
 
 
 def grouped_data(data: CoxData, groups: npt.ArrayLike) -> GroupedData:
@@ -140,8 +139,7 @@ def penalised_fit(
         at[p:] = start.effects / size if theta > 0 else 0.0
     else:
         at[:p] = start
-    value = -np.inf
-    step, here = np.zeros(p + g), None
+    value, step = -np.inf, np.zeros(p + g)
     for _ in range(MOST_STEPS + 1):
         for _ in range(MOST_HALVINGS):
             trial = at + step
@@ -151,24 +149,23 @@ def penalised_fit(
                 break
             step = step / 2
         at, value = trial, increment.log_likelihood - cost
-        gradient, information, passed = _derivatives(grouped, risk, increment)
+        gradient, information = _derivatives(grouped, risk, increment)
         scaled = information * np.outer(scale, scale)
         scaled[range(p, p + g), range(p, p + g)] += second
         slope = gradient * scale
         slope[p:] -= first
-        here = PenalisedFit(
-            theta=theta,
-            coefficients=at[:p],
-            effects=at[p:] * size,
-            log_partial=increment.log_likelihood,
-            penalty=cost,
-            information=information,
-            scaled=scaled,
-            passed=passed * np.exp(-at[p:] * size),
-        )
         step = linalg.cho_solve(linalg.cho_factor(scaled, check_finite=False), slope)
         if np.sqrt(max(0.0, float(slope @ step))) < _LAST_STEP:
-            return here
+            at = at + step
+            return PenalisedFit(
+                theta=theta,
+                coefficients=at[:p],
+                effects=at[p:] * size,
+                log_partial=increment.log_likelihood,
+                penalty=cost,
+                information=information,
+                scaled=scaled,
+            )
     raise FitError("the penalised Cox fit does not converge", where="frailty")
 
 
@@ -180,10 +177,8 @@ def _risk_at(grouped: GroupedData, at: Floats) -> tuple[Floats, Increments]:
     return risk, increments(data.grid, sums, data.ties)
 
 
-def _derivatives(
-    grouped: GroupedData, risk: Floats, at: Increments
-) -> tuple[Floats, Floats, Floats]:
-    """Return gradient (p + g,), information (p + g, p + g), hazard gone through by group (g,)."""
+def _derivatives(grouped: GroupedData, risk: Floats, at: Increments) -> tuple[Floats, Floats]:
+    """Return the gradient (p + g,) and the information (p + g, p + g) in coefficients and b."""
     rows, grid = grouped.data.rows, grouped.data.grid
     p, g = rows.X.shape[1], len(grouped.labels)
     moments = moment_sums(rows, grid, risk, at)
@@ -196,7 +191,7 @@ def _derivatives(
     information[range(p, p + g), range(p, p + g)] = passed
     information -= _subtracted(grouped, risk, at)
     gradient = np.append(moments.gradient, grouped.deaths - passed)
-    return gradient, (information + information.T) / 2, passed
+    return gradient, (information + information.T) / 2
 
 
 def _subtracted(grouped: GroupedData, risk: Floats, at: Increments) -> Floats:
