@@ -9,9 +9,15 @@ import numpy.typing as npt
 
 from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.outcome import Bools, Floats, Ints
-from gmts_models.stats.groups import GroupTest, check_frequencies, chi_square, code_groups
+from gmts_models.stats.groups import (
+    GroupTest,
+    check_frequencies,
+    chi_square,
+    code_groups,
+    count_by_group,
+    sum_by_group,
+)
 from gmts_models.stats.rows import Rows, check_rows
-from gmts_models.stats.times import count_at_risk, sum_by_time
 
 _WHERE = "gray_test"
 
@@ -157,16 +163,15 @@ def _check_range(free: Floats, table: _Table, rho: float) -> None:
 
 
 def _tabulate(rows: Rows, group: Ints, k: int, which: Bools, cause: int) -> _Table:
+    which = which & (rows.weights > 0)
     entry, exit_ = rows.entry[which], rows.exit[which]
     weights, event, code = rows.weights[which], rows.event[which], group[which]
-    time = np.unique(exit_[(event != 0) & (weights > 0)])
-    at_risk, from_cause, from_others = np.zeros((3, len(time), k))
-    for each in range(k):
-        own = code == each
-        end, w, how = exit_[own], weights[own], event[own]
-        at_risk[:, each] = count_at_risk(time, entry[own], end, w)
-        from_cause[:, each] = sum_by_time(end, time, w, (how == cause) & (w > 0))
-        from_others[:, each] = sum_by_time(end, time, w, (how != cause) & (how != 0) & (w > 0))
+    time = np.unique(exit_[event != 0])
+    at_risk = count_by_group(time, entry, exit_, weights, code, k)
+    from_cause, from_others = (
+        sum_by_group(time, exit_[who], weights[who], code[who], k)
+        for who in (event == cause, (event != cause) & (event != 0))
+    )
     some = at_risk > 0
     n = np.where(some, at_risk, 1.0)
     stays: Floats = np.cumprod((n - from_cause - from_others) / n, axis=0, dtype=float)

@@ -73,6 +73,39 @@ def code_groups(labels: npt.ArrayLike, n: int, where: str) -> tuple[npt.NDArray[
     return distinct, codes.astype(np.int64)
 
 
+def count_by_group(
+    time: Floats, entry: Floats, exit_: Floats, weights: Floats, group: Ints, k: int
+) -> Floats:
+    """Weigh the people at risk at each time, by group.
+
+    Parameters
+    ----------
+    time : (m,) float, sorted, distinct.
+    entry, exit_, weights, group : (n,) of the rows; groups are 0..k-1.
+
+    Returns
+    -------
+    (m, k) float, the sum over entry < t <= exit, where entry 0 counts at t = 0 too.
+    """
+    late = np.flatnonzero(entry > 0)
+    ends, begins = (
+        np.bincount(
+            np.searchsorted(time, at, side="right") * k + code, w, (len(time) + 1) * k
+        ).reshape(-1, k)[1:]
+        for at, code, w in ((exit_, group, weights), (entry[late], group[late], weights[late]))
+    )
+    # Cumulated from the latest time down: forward sums lose digits where it matters most.
+    at_risk = np.cumsum((ends - begins)[::-1], axis=0)[::-1]
+    at_risk[at_risk < 1e-12 * weights.sum()] = 0.0  # what is left of weights that came and went
+    return np.asarray(at_risk)
+
+
+def sum_by_group(time: Floats, exit_: Floats, weights: Floats, group: Ints, k: int) -> Floats:
+    """Sum the weights of rows by exit, which is among the (m,) sorted times, and group: (m, k)."""
+    at = np.searchsorted(time, exit_) * k + group
+    return np.asarray(np.bincount(at, weights, len(time) * k).reshape(-1, k), dtype=float)
+
+
 def check_frequencies(weights: Floats, where: str, fix: str) -> None:
     """Refuse weights that are not counts of people.
 

@@ -10,9 +10,8 @@ import numpy as np
 
 from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.outcome import Bools, Floats, Ints
-from gmts_models.stats.groups import check_frequencies
+from gmts_models.stats.groups import check_frequencies, count_by_group, sum_by_group
 from gmts_models.stats.rows import Rows
-from gmts_models.stats.times import count_at_risk, sum_by_time
 
 Variance = Literal["hypergeometric", "breslow", "robust"]
 """Of observed less expected departures.
@@ -152,12 +151,8 @@ def _tabulate(
     entry, exit_, w = rows.entry[of], rows.exit[of], rows.weights[of]
     left, code = rows.left[of] & (w > 0), group[of]
     time = np.unique(exit_[left])
-    at_risk, events = np.zeros((2, len(time), k))
-    for each in np.unique(code):
-        own = code == each
-        at_risk[:, each] = count_at_risk(time, entry[own], exit_[own], w[own])
-        events[:, each] = sum_by_time(exit_[own], time, w[own], left[own])
-    at_risk[at_risk < 1e-12 * w.sum()] = 0.0  # what is left of weights that came and went
+    at_risk = count_by_group(time, entry, exit_, w, code, k)
+    events = sum_by_group(time, exit_[left], w[left], code[left], k)
     at_risk = np.maximum(at_risk, events)
     total, leaving = at_risk.sum(axis=1), events.sum(axis=1)
     stays: Floats = np.cumprod((total - leaving) / total, dtype=float)
