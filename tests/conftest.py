@@ -48,3 +48,9 @@ def r_values() -> Callable[[str], dict[str, Any]]:
         return {case["name"]: case["out"] for case in content["cases"]}
 
     return load
+
+
+@pytest.fixture(scope="session")
+def repetitions() -> int:
+    """Give how often a simulation repeats: few by default, GMTS_SIMULATION_REPETITIONS if set."""
+    return int(os.environ.get("GMTS_SIMULATION_REPETITIONS", "250"))
