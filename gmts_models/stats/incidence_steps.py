@@ -24,7 +24,6 @@ class IncidenceSteps:
     at_risk, censored : (k,) sums of weights.
     events : (k, c) sums of weights by cause.
     hazard : (k, c) events / at_risk; sums to exactly 1 where everyone leaves.
-    emptied : (k,) everyone at risk leaves.
     before, survival : (k,) P(T >= time), P(T > time).
     incidence : (k, c) P(T <= time, cause).
     entry_at, exit_at : (n,) padded position of the last time <= entry, and of exit.
@@ -38,7 +37,6 @@ class IncidenceSteps:
     censored: Floats
     events: Floats
     hazard: Floats
-    emptied: Bools
     before: Floats
     survival: Floats
     incidence: Floats
@@ -82,8 +80,9 @@ def incidence_steps(rows: Rows, causes: int | None, *, where: str) -> IncidenceS
     events = table[:, 1:]
     leaving = events.sum(axis=1)
     at_risk = _at_risk(entry_at, table.sum(axis=1), rows.weights)
-    emptied = _emptied(entry_at, exit_at, rows, len(time)) | (at_risk <= leaving)
-    hazard = events / np.where(emptied, leaving, at_risk)[:, None]
+    emptied = (at_risk <= leaving) | _emptied(entry_at, exit_at, rows, len(time))
+    at_risk = np.where(emptied, leaving, at_risk)
+    hazard = events / at_risk[:, None]
     survival: Floats = np.cumprod(np.where(emptied, 0.0, 1 - leaving / at_risk), dtype=float)
     before = np.concatenate([[1.0], survival[:-1]])
     return IncidenceSteps(
@@ -92,7 +91,6 @@ def incidence_steps(rows: Rows, causes: int | None, *, where: str) -> IncidenceS
         censored=table[:, 0],
         events=events,
         hazard=hazard,
-        emptied=emptied,
         before=before,
         survival=survival,
         incidence=np.cumsum(before[:, None] * hazard, axis=0),
@@ -144,10 +142,9 @@ def row_influence(
     hazard, a departure adds 1. Summed over j <= t, the terms depend on t only through F_c(t) and
     on the row only through its entry, exit and event.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        step = steps.before / np.where(steps.emptied, steps.events.sum(axis=1), steps.at_risk)
-        later = np.where(steps.emptied, 0.0, step / steps.survival)
-    later = np.nan_to_num(later, nan=0.0, posinf=0.0)  # nobody is expected after survival 0
+    step = steps.before / steps.at_risk
+    stays = steps.survival > 0  # nobody is expected after survival 0
+    later = np.where(stays, step / np.where(stays, steps.survival, 1.0), 0.0)
     total = steps.hazard.sum(axis=1)
     carried = _padded(np.cumsum(later * total))
     summed = _padded(

@@ -27,7 +27,7 @@ def model_variance(steps: IncidenceSteps, kind: ModelVariance) -> tuple[Floats, 
     Source: Aalen (1978), Annals of Statistics 6:534-545; Andersen, Borgan, Gill & Keiding (1993),
     section IV.4.
     """
-    n = np.where(steps.emptied, steps.events.sum(axis=1), steps.at_risk)
+    n = steps.at_risk
     hazard, total = steps.hazard, steps.hazard.sum(axis=1)
     match kind:
         case "greenwood":
@@ -41,9 +41,8 @@ def model_variance(steps: IncidenceSteps, kind: ModelVariance) -> tuple[Floats, 
             whole = own.sum(axis=1)
         case _:
             assert_never(kind)
-    stays = np.where(steps.survival > 0, steps.before, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(steps.survival > 0, stays / steps.survival, 0.0)[:, None]
+    stays = steps.survival > 0
+    ratio = np.where(stays, steps.before / np.where(stays, steps.survival, 1.0), 0.0)[:, None]
     # dF_c(t) = before * dh_c + ratio * (F_c(j) - F_c(t)) * dh, h the hazard of all causes.
     before, moved = steps.before[:, None], ratio * steps.incidence
     fixed = before**2 * own + 2 * before * moved * with_total + moved**2 * whole[:, None]

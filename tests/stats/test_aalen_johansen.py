@@ -71,6 +71,9 @@ def test_variances_by_hand() -> None:
     assert greenwood.std_err[1, 0] ** 2 == pytest.approx(greenwood_3, rel=1e-12)
     aalen_3 = (by_h**2 + by_g**2) / 36 + by_q**2 / 9
     assert aalen.std_err[1, 0] ** 2 == pytest.approx(aalen_3, rel=1e-12)
+    # Two of four at once: d (n - d) / (n^2 (n - 1)).
+    tied = aalen_johansen([1.0, 1, 2, 2], [1, 1, 0, 0], variance="aalen")
+    assert tied.std_err[0, 0] ** 2 == pytest.approx(2 * 2 / (16 * 3), rel=1e-12)
 
 
 def test_reading_off() -> None:
@@ -348,20 +351,22 @@ def test_jackknife_is_the_sum_of_squared_derivatives(rows: dict[str, Any], size:
 
 
 def test_errors_keep_their_digits_in_a_long_tail() -> None:
-    # 200,000 people of whom one in 50,000 stays to the last months: sums over all of them must not
-    # swamp the few. Without late entry the jackknife is Greenwood's, which is a sum of positives.
+    # Of 200,000 people a handful stays to the last months: sums over all must not swamp theirs.
+    # Without censoring an incidence is a weighted mean, with the error of one.
     rng = np.random.default_rng(5)
-    exit_ = np.floor(rng.exponential(10, 200_000))
-    event = rng.integers(1, 3, len(exit_))
-    entry = np.where(rng.uniform(size=len(exit_)) < 1e-9, 1.0, 0.0)
-    one = np.arange(len(exit_))  # clusters of one take the long way round
-    got = aalen_johansen(exit_, event, entry, clusters=one)
-    p = got.incidence[:, 0]
-    np.testing.assert_allclose(got.std_err[:, 0], np.sqrt(p * (1 - p) / len(exit_)), rtol=1e-8)
-    s = got.survival[:-1]
-    np.testing.assert_allclose(
-        got.survival_std_err[:-1], np.sqrt(s * (1 - s) / len(exit_)), rtol=1e-8
-    )
+    exit_, w = np.floor(rng.exponential(10, 200_000)), rng.uniform(0.1, 2, 200_000)
+    event, people = rng.integers(1, 3, len(exit_)), np.arange(len(exit_))
+    curves = aalen_johansen(exit_, event, None, w, people)
+    for t in (5.0, 60.0, exit_.max() - 1):
+        got = incidence_at(curves, np.array([t]))
+        for hit, p, std_err in (
+            ((exit_ <= t) & (event == 1), got.incidence[0, 0], got.std_err[0, 0]),
+            (exit_ > t, got.survival[0], got.survival_std_err[0]),
+        ):
+            mean = w[hit].sum() / w.sum()
+            error = np.sqrt(np.square(w * (hit - mean)).sum()) / w.sum()
+            assert p == pytest.approx(mean, rel=1e-13)
+            assert std_err == pytest.approx(error, rel=1e-13)
 
 
 # -- coverage -----------------------------------------------------------------------------------

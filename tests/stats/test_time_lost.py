@@ -38,6 +38,8 @@ def test_by_hand() -> None:
     half = 1.959963984540054 * np.sqrt(np.diag(got.covariance))
     np.testing.assert_allclose(got.upper, [3 / 4 + half[0], 2 / 4 + half[1]], **EXACT)
     np.testing.assert_array_equal(got.lower, 0)  # cut: the normal limits are below
+    most = time_lost([0.0, 0, 0, 2], [1, 1, 1, 0], until=2)
+    np.testing.assert_allclose([most.lost, most.upper], [[1.5], [2]], **EXACT)  # cut as well
 
 
 def test_beyond_follow_up_it_is_not_estimable() -> None:
