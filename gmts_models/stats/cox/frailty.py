@@ -149,6 +149,8 @@ def frailty_fit(
         that is not the maximum of the likelihood.
     """
     _check(theta, level)
+    if theta is None:
+        refuse_single_members(grouped)
     plain = maximise(grouped.data)
     profile = Profile(grouped, family, plain.coefficients)
     zero = profile.value(0.0)
@@ -157,7 +159,6 @@ def frailty_fit(
         no_test = VarianceTest(statistic=np.nan, p_value=np.nan)
         unknown = not_integrated(p, p + len(grouped.labels))
         return _result(profile, theta, (np.nan, np.nan), plain, no_test, unknown)
-    refuse_single_members(grouped)
     exact = family.slope
     top = best_theta(profile, profile.slope if exact is None else lambda t: exact(profile.at(t)))
     statistic = max(0.0, 2 * (profile.value(top) - zero))
