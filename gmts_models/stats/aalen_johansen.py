@@ -29,7 +29,8 @@ class IncidenceCurves:
     Attributes
     ----------
     time : (k,) distinct times of leaving or censoring, increasing.
-    at_risk, censored : (k,) counts (sums of weights) at those times.
+    at_risk, censored : (k,) counts (sums of weights) at those times. Start-stop rows count as
+        censored where they end, though the person stays.
     events : (k, c) the same by cause.
     survival : (k,) P(T > time).
     incidence : (k, c) P(T <= time, cause); with `survival` they sum to 1.
@@ -115,7 +116,8 @@ def aalen_johansen(
     Notes
     -----
     Under late entry a small early risk set can empty and take survival to 0 for good. Where an
-    incidence is 0, limits are NaN but for "plain", as in R: `exact_limits` does better.
+    incidence is 0, limits are NaN but for "plain", as in R: `exact_limits` does better. With
+    fewer than about five departures from a cause no interval here covers as often as it says.
 
     Source: Aalen & Johansen (1978), Scandinavian Journal of Statistics 5:141-150. Agrees with
     ``survival::survfit(Surv(entry, exit, factor(event)) ~ 1, id = clusters, weights = weights,
