@@ -14,13 +14,14 @@ import numpy.typing as npt
 from scipy import linalg, optimize, stats
 from scipy.interpolate import BSpline
 
-from gmts_models.errors import InputError
+from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Floats
 from gmts_models.stats.cox.fit import CoxData, CoxFit, cox_data, maximise
 from gmts_models.stats.cox.risk_sums import Ties
 from gmts_models.stats.intervals import normal_quantile
 
 _DEGREE = 3
+_MOST_FITS, _SAME_PENALTY = 50, 1e-10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ def fit_cox_spline(
     unit = _difference_penalty(matrix.shape[1], basis.shape[1])
     spline = slice(matrix.shape[1], None)
     penalty, fit = _penalty_for(data, unit, spline, df)
-    chi2, used = _nonlinearity(fit, spline), _degrees(fit, spline)
+    chi2, used = _nonlinearity(fit, spline), _degrees(fit.information, penalty * unit, spline)
     return SplineFit(
         fit=fit,
         knots=knots,
@@ -166,26 +167,31 @@ def _difference_penalty(p: int, q: int) -> Floats:
     return linalg.block_diag(np.zeros((p, p)), differences.T @ differences)
 
 
-def _degrees(fit: CoxFit, spline: slice) -> float:
-    return float(np.trace((fit.information @ fit.covariance)[spline, spline]))
+def _degrees(information: Floats, penalty: Floats, spline: slice) -> float:
+    own = linalg.solve(information + penalty, information, assume_a="pos")
+    return float(np.trace(own[spline, spline]))
 
 
 def _penalty_for(data: CoxData, unit: Floats, spline: slice, df: float) -> tuple[float, CoxFit]:
-    """Find the penalty at which the smooth term takes `df` degrees of freedom, and its fit."""
-    fits: dict[float, CoxFit] = {}
-    start: list[Floats] = []
+    """Find the penalty at which the smooth term takes `df` degrees of freedom, and its fit.
 
-    def excess(log_penalty: float) -> float:
-        fit = maximise(data, np.exp(log_penalty) * unit, start[-1] if start else None)
-        fits[log_penalty] = fit
-        start.append(fit.coefficients)
-        return _degrees(fit, spline) - df
+    The information changes little with the penalty, so: the penalty that gives `df` with the
+    information of the last fit, a fit with that, and so on.
+    """
+    fit = maximise(data, unit)
+    scale = np.log(np.trace(fit.information[spline, spline]))
+    found = 0.0
+    for _ in range(_MOST_FITS):
+        before, information = found, fit.information
 
-    size = np.log(np.trace(maximise(data, unit).information[spline, spline]))
-    found = optimize.brentq(excess, size - 18, size + 14, xtol=1e-10, rtol=1e-14)
-    if found not in fits:
-        excess(found)
-    return float(np.exp(found)), fits[found]
+        def excess(log_penalty: float, of: Floats = information) -> float:
+            return _degrees(of, np.exp(log_penalty) * unit, spline) - df
+
+        found = optimize.brentq(excess, scale - 18, scale + 14, xtol=1e-13, rtol=1e-14)
+        fit = maximise(data, np.exp(found) * unit, fit.coefficients)
+        if abs(found - before) < _SAME_PENALTY:
+            return float(np.exp(found)), fit
+    raise FitError("no penalty gives these degrees of freedom", where="df", fix="another df")
 
 
 def _nonlinearity(fit: CoxFit, spline: slice) -> float:
