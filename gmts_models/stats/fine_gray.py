@@ -115,6 +115,11 @@ def fit_fine_gray(
     FitError : nobody leaves from `cause`, or as `fit_cox`; or competing events cannot be weighed,
         for with delayed entry nobody was under observation for a while after them.
 
+    Notes
+    -----
+    After the last month of a censoring stratum its G stays as it is, so that competitors stay at
+    risk where nobody is censored; ``crr`` takes it for 0 there.
+
     Source: Fine & Gray (1999), JASA 94:496-509; Geskus (2011), Biometrics 67:39-49. Agrees with
     ``survival::finegray`` and ``coxph(Surv(fgstart, fgstop, fgstatus) ~ X, weights = fgwt)``; with
     ties = "breslow" and censoring_ties = "together" with ``cmprsk::crr(cengroup = )``. R's
@@ -196,8 +201,8 @@ def fine_gray_covariance(fit: FineGrayFit, weights: CensoringWeights = "estimate
     ------
     InputError : "crr" with delayed entry, or no such choice.
 
-    Source: Fine & Gray (1999), section 3. With several censoring strata, ``crr`` lets the weights
-    of one stratum be moved by the censorings of the others; here they are not.
+    Source: Fine & Gray (1999), section 3. "crr" agrees with ``crr(...)$var`` for one censoring
+    stratum; for several, R's is not the derivative of its own weights by half a per cent or so.
     """
     if weights not in get_args(CensoringWeights):
         raise InputError(
