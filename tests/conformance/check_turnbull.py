@@ -1,0 +1,29 @@
+"""Turnbull's estimate against survfit, and both against the conditions of a maximum."""
+
+from __future__ import annotations
+
+import numpy as np
+from reference import Case, against
+
+from gmts_models.stats.turnbull import turnbull, turnbull_bounds
+
+
+@against("e_survreg_interval", "turnbull_survfit", estimator="turnbull")
+def health_workers(case: Case) -> None:
+    data, out = case.data(), case.out
+    left, right = data["left"].to_numpy(float), data["right"].to_numpy(float)
+    got = turnbull(left, right)
+    time = np.array(out["time"])
+    # R puts each mass in the middle of its interval.
+    middle = np.where(np.isinf(got.right), np.inf, (got.left + got.right) / 2)
+    # R's times are sums and halves of the same decimals: equal within noise.
+    survival = 1 - (middle <= time[:, None] + 1e-9) @ got.mass
+    # R's EM stops at about 1e-4, as the README of the values says.
+    case.agree("survival", survival, out["surv"], rtol=1e-4)
+    case.agree("n_times", len(time), out["n_times"])
+    # The maximum is ours: no curve is better by more than `shortfall`.
+    assert got.shortfall < 1e-9
+    lower, upper = turnbull_bounds(got, time)
+    inside = ~np.isnan(lower)
+    assert (lower[inside] <= survival[inside] + 1e-12).all()
+    assert (survival[inside] <= upper[inside] + 1e-12).all()
