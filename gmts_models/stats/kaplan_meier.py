@@ -120,7 +120,8 @@ def kaplan_meier(
     -----
     Under late entry a small early risk set can empty and take the curve to 0 for good. Model-based
     and robust variance are equal if all weights are 1, each person has one row and nobody enters
-    late. One sort, and one more by cluster if clusters are given.
+    late. Tsiatis' error of survival is survival times `hazard_std_err`. One sort, and one more by
+    cluster if clusters are given.
 
     Source: Kaplan & Meier (1958), JASA 53:457-481; Greenwood (1926) for the variance; Nelson
     (1969), J. Quality Technology 1:27-52; Fleming & Harrington (1984), Commun. Stat. 13:2469-2486.

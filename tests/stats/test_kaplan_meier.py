@@ -170,8 +170,9 @@ def test_broken_weights_make_errors_robust_unless_asked_otherwise() -> None:
 
 
 def test_a_risk_set_that_empties_takes_the_curve_to_0_whatever_the_weights() -> None:
-    # 0.1 + 0.2 is not 0.3: sums of weights over the same people differ in their last digits.
-    weights = [0.1, 0.2, 0.7, 0.3]
+    # Sums of weights over the same people differ in their last digits: 0.1 + 0.7 is not
+    # 0.1 + 0.7 + 0.3 + 0.6 - (0.3 + 0.6), and the curve would end below 0.
+    weights = [0.1, 0.7, 0.3, 0.6]
     curve = kaplan_meier([2, 2, 5, 6], [1, 1, 1, 1], [0, 0, 3, 3], weights, robust=False)
     np.testing.assert_array_equal(curve.survival, 0)
     robust = kaplan_meier([2, 2, 5, 6], [1, 1, 1, 1], [0, 0, 3, 3], weights)
