@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from gmts_models.errors import InputError, NotEstimableError
-from gmts_models.outcome import Bools, Floats, Ints
+from gmts_models.outcome import UNKNOWN_CAUSE, Floats, Ints
 from gmts_models.stats.groups import (
     GroupTest,
     check_frequencies,
-    chi_square,
     code_groups,
     count_by_group,
+    group_test,
+    rows_by_stratum,
     sum_by_group,
 )
 from gmts_models.stats.rows import Rows, check_rows
@@ -53,9 +54,10 @@ def gray_test(
     Raises
     ------
     InputError : invalid rows, one group only, weights that are not whole numbers, a cause that
-        is unknown, or `rho` that is not finite.
+        is unknown or below 1, or `rho` that is not finite.
     NotEstimableError : nobody left from `cause`; a group comes under observation again after all
-        who were at risk in it had left (delayed entry); or the variance is singular.
+        who were at risk in it had left (delayed entry); the joint incidence is estimated as 1
+        while groups are still compared; or the variance is singular (-1 in R).
 
     Notes
     -----
@@ -68,40 +70,32 @@ def gray_test(
     """
     rows = check_rows(exit_, event, entry, weights, strata, where=_WHERE)
     labels, group = code_groups(groups, len(rows), _WHERE)
-    check_frequencies(rows.weights, _WHERE, "round them, or compare cumulative incidences")
-    if (rows.event < 0).any():
-        raise InputError(
-            "some causes of leaving are unknown",
-            where=f"{_WHERE}, event",
-            fix="impute them, or give unknown a code of its own",
-        )
-    if not np.isfinite(rho):
-        raise InputError("rho must be a finite number", where=f"{_WHERE}, rho")
-    if not ((rows.event == cause) & (rows.weights > 0)).any():
-        raise NotEstimableError(f"nobody left from cause {cause}", where=f"{_WHERE}, cause")
-    parts = [
-        _stratum(rows, group, len(labels), rows.strata == each, cause, rho)
-        for each in range(int(rows.strata.max()) + 1)
-    ]
+    _check(rows, cause, rho)
+    k = len(labels)
+    parts = [_stratum(rows, group, k, of, cause, rho) for of in rows_by_stratum(rows.strata)]
     observed = np.array([part.observed for part in parts])
     expected = np.array([part.expected for part in parts])
     variance = np.sum([part.variance for part in parts], axis=0)
-    score = observed.sum(axis=0) - expected.sum(axis=0)
     # A variance that should be 0 is left with the square of rounding errors.
     linked = np.abs(variance) > 1e-20 * observed.sum()
-    statistic, df, p = chi_square(score, variance, linked, _WHERE)
-    return GroupTest(
-        groups=labels,
-        n=np.bincount(group, rows.weights, len(labels)).astype(float),
-        observed=observed.sum(axis=0),
-        expected=expected.sum(axis=0),
-        observed_by_stratum=observed,
-        expected_by_stratum=expected,
-        variance=variance,
-        statistic=statistic,
-        df=df,
-        p=p,
-    )
+    n = np.bincount(group, rows.weights, k).astype(float)
+    return group_test(labels, n, observed, expected, variance, linked, _WHERE)
+
+
+def _check(rows: Rows, cause: int, rho: float) -> None:
+    check_frequencies(rows.weights, _WHERE, "leave them out, or compare the causes' hazards")
+    if (rows.event == UNKNOWN_CAUSE).any():
+        raise InputError(
+            "some people left from an unknown cause (-1)",
+            where=f"{_WHERE}, event",
+            fix="impute the causes several times, or give all of them each cause in turn",
+        )
+    if not np.isfinite(rho):
+        raise InputError("rho must be a finite number", where=f"{_WHERE}, rho")
+    if cause < 1:
+        raise InputError("causes are counted from 1", where=f"{_WHERE}, cause")
+    if not ((rows.event == cause) & (rows.weights > 0)).any():
+        raise NotEstimableError(f"nobody left from cause {cause}", where=f"{_WHERE}, cause")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +124,8 @@ class _Table:
     subject: Floats
 
 
-def _stratum(rows: Rows, group: Ints, k: int, which: Bools, cause: int, rho: float) -> _Part:
-    table = _tabulate(rows, group, k, which, cause)
+def _stratum(rows: Rows, group: Ints, k: int, of: Ints, cause: int, rho: float) -> _Part:
+    table = _tabulate(rows, group, k, of, cause)
     deaths = table.from_cause.sum(axis=1)
     total = table.expanded.sum(axis=1)
     step = deaths / total
@@ -162,10 +156,10 @@ def _check_range(free: Floats, table: _Table, rho: float) -> None:
         )
 
 
-def _tabulate(rows: Rows, group: Ints, k: int, which: Bools, cause: int) -> _Table:
-    which = which & (rows.weights > 0)
-    entry, exit_ = rows.entry[which], rows.exit[which]
-    weights, event, code = rows.weights[which], rows.event[which], group[which]
+def _tabulate(rows: Rows, group: Ints, k: int, of: Ints, cause: int) -> _Table:
+    of = of[rows.weights[of] > 0]
+    entry, exit_, weights = rows.entry[of], rows.exit[of], rows.weights[of]
+    event, code = rows.event[of], group[of]
     time = np.unique(exit_[event != 0])
     at_risk = count_by_group(time, entry, exit_, weights, code, k)
     from_cause, from_others = (

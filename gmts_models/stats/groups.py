@@ -121,6 +121,38 @@ def check_frequencies(weights: Floats, where: str, fix: str) -> None:
         )
 
 
+def rows_by_stratum(strata: Ints) -> list[Ints]:
+    """Return the positions of the rows of each stratum 0..s-1."""
+    order = np.argsort(strata, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(strata))[:-1])
+
+
+def group_test(
+    labels: npt.NDArray[Any],
+    n: Floats,
+    observed: Floats,
+    expected: Floats,
+    variance: Floats,
+    linked: Bools,
+    where: str,
+) -> GroupTest:
+    """Put a test together from (s, k) observed and expected; see `chi_square` for the rest."""
+    score = (observed - expected).sum(axis=0)
+    statistic, df, p = chi_square(score, variance, linked, where)
+    return GroupTest(
+        groups=labels,
+        n=n,
+        observed=observed.sum(axis=0),
+        expected=expected.sum(axis=0),
+        observed_by_stratum=observed,
+        expected_by_stratum=expected,
+        variance=variance,
+        statistic=statistic,
+        df=df,
+        p=p,
+    )
+
+
 def chi_square(
     score: Floats, variance: Floats, linked: Bools, where: str
 ) -> tuple[float, int, float]:

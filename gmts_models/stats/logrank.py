@@ -11,7 +11,7 @@ from scipy import special
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats, Ints
-from gmts_models.stats.groups import GroupTest, chi_square, code_groups
+from gmts_models.stats.groups import GroupTest, code_groups, group_test
 from gmts_models.stats.rank_scores import RankScores, Variance, rank_scores
 from gmts_models.stats.rows import Rows, check_rows
 
@@ -90,6 +90,13 @@ def logrank(
         variance does not take.
     NotEstimableError : the variance is singular, as with fewer clusters than groups.
 
+    Notes
+    -----
+    On tied monthly data of 20 to 60 people a group, a test at 5 % rejected equal groups in 4 to
+    6 % of simulations with even or early weights and in up to 7 % with late ones (0, 1), which
+    rest on the few who are left; with the robust variance in up to 7 % and 9 %. From 100 a group
+    on, all were between 5 and 7 %.
+
     Source: Mantel (1966), Cancer Chemotherapy Reports 50:163-170; Harrington & Fleming (1982),
     Biometrika 69:553-566. Agrees with ``survival::survdiff(Surv(exit, left) ~ groups +
     strata(strata), rho = rho)``, which has no entry, weights or gamma; "breslow" with the score
@@ -100,20 +107,10 @@ def logrank(
         exit_, left, groups, entry, weights, strata, clusters, where="logrank"
     )
     found = rank_scores(rows, group, len(labels), [(rho, gamma)], variance, "logrank")
-    covariance = found.covariance[0, :, 0, :]
-    statistic, df, p = chi_square(found.score[0], covariance, found.linked, "logrank")
-    return GroupTest(
-        groups=labels,
-        n=np.bincount(group, rows.weights, len(labels)).astype(float),
-        observed=found.observed[0].sum(axis=0),
-        expected=found.expected[0].sum(axis=0),
-        observed_by_stratum=found.observed[0],
-        expected_by_stratum=found.expected[0],
-        variance=covariance,
-        statistic=statistic,
-        df=df,
-        p=p,
-    )
+    n = np.bincount(group, rows.weights, len(labels)).astype(float)
+    observed, expected = found.observed[0], found.expected[0]
+    variance_ = found.covariance[0, :, 0, :]
+    return group_test(labels, n, observed, expected, variance_, found.linked, "logrank")
 
 
 def logrank_trend(

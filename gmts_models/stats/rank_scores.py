@@ -10,7 +10,12 @@ import numpy as np
 
 from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.outcome import Bools, Floats, Ints
-from gmts_models.stats.groups import check_frequencies, count_by_group, sum_by_group
+from gmts_models.stats.groups import (
+    check_frequencies,
+    count_by_group,
+    rows_by_stratum,
+    sum_by_group,
+)
 from gmts_models.stats.rows import Rows
 
 Variance = Literal["hypergeometric", "breslow", "robust"]
@@ -98,8 +103,7 @@ def rank_scores(
     covariance = np.zeros((q, k, q, k))
     linked = np.zeros((k, k), dtype=bool)
     residuals = np.zeros((len(rows), q, k)) if variance == "robust" else None
-    which = np.argsort(rows.strata, kind="stable")
-    for s, of in enumerate(np.split(which, np.cumsum(np.bincount(rows.strata))[:-1])):
+    for s, of in enumerate(rows_by_stratum(rows.strata)):
         table = _tabulate(rows, group, k, of, weightings)
         observed[:, s] = table.weight.T @ table.events
         expected[:, s] = (table.weight * table.leaving[:, None]).T @ table.share

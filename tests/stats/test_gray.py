@@ -219,6 +219,7 @@ def test_strata_in_which_a_group_is_missing() -> None:
         ({"event": [1, 1, -1, 0, 1, 1, 2, 0]}, "unknown"),
         ({"weights": [0.5] * 8}, "whole numbers"),
         ({"rho": np.nan}, "rho"),
+        ({"cause": 0}, "from 1"),
     ],
 )
 def test_bad_input_is_refused(change: dict[str, Any], match: str) -> None:

@@ -348,6 +348,7 @@ def test_nothing_to_compare_is_said() -> None:
     test = logrank(EXIT, np.zeros(5, bool), GROUP)
     assert (test.statistic, test.df) == (0.0, 0)
     assert np.isnan(test.p)
+    assert logrank(EXIT, LEFT, GROUP, weights=np.zeros(5)).df == 0
     trend = logrank_trend(EXIT, np.zeros(5, bool), GROUP, scores=[0, 1])
     assert np.isnan(trend.z)
 
