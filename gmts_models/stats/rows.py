@@ -95,9 +95,11 @@ def check_rows(
         _refuse(part < 0, f"{name} is negative", where)
     _refuse((end < begin) | ((end == begin) & (begin > 0)), "a row ends before it begins", where)
     _refuse(code.astype(np.int64) < UNKNOWN_CAUSE, "event is below -1", where)
-    if merge_ties:
+    if merge_ties and begin.any():
         merged = merge_near_ties(np.concatenate([end, begin]))
         end, begin = merged[:n], merged[n:]
+    elif merge_ties:
+        end = merge_near_ties(end)
     return Rows(
         entry=begin,
         exit=end,

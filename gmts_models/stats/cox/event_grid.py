@@ -16,6 +16,9 @@ import numpy as np
 from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.rows import Rows
 
+_CACHED = 4096
+"""Times that a search meets in the cache, in whatever order it comes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventGrid:
@@ -28,6 +31,9 @@ class EventGrid:
     deaths : (k,) int number of rows (of positive weight) that leave then.
     weight : (k,) float sum of their weights.
     starts : (s,) int places at which a stratum begins, increasing; the first is 0.
+    tied : (t,) int places at which more than one row leaves.
+    gone : the share l / d of the tied that is gone when the l-th of them leaves, for l = 0..d-1,
+        tied place after tied place.
     """
 
     stratum: Ints
@@ -35,6 +41,8 @@ class EventGrid:
     deaths: Ints
     weight: Floats
     starts: Ints
+    tied: Ints
+    gone: Floats
 
     def __len__(self) -> int:
         return len(self.time)
@@ -76,18 +84,25 @@ def join_grids(grids: Sequence[EventGrid]) -> EventGrid:
 
 
 def _grid(stratum: Ints, time: Floats, deaths: Ints, weight: Floats) -> EventGrid:
-    times, position = np.unique(time, return_inverse=True)
+    times = np.unique(time)
+    position = _count_up_to(times, time) - 1
     if len(stratum) and stratum.max() > 0:
         keys, position = np.unique(stratum * len(times) + position, return_inverse=True)
         of_stratum, of_time = keys // len(times), times[keys % len(times)]
     else:
         of_stratum, of_time = np.zeros(len(times), dtype=np.int64), times
+    count = np.bincount(position, deaths, len(of_time)).astype(np.int64)
+    tied = np.flatnonzero(count > 1)
+    number = count[tied]
+    order = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
     return EventGrid(
         stratum=of_stratum,
         time=of_time,
-        deaths=np.bincount(position, deaths, len(of_time)).astype(np.int64),
+        deaths=count,
         weight=np.bincount(position, weight, len(of_time)).astype(float),
         starts=np.flatnonzero(np.diff(of_stratum, prepend=-1)),
+        tied=tied,
+        gone=order / np.repeat(number, number),
     )
 
 
@@ -110,7 +125,12 @@ def places(grid: EventGrid, rows: Rows) -> Places:
 
 def _count_up_to(times: Floats, at: Floats) -> Ints:
     """Return (n,) how many of the sorted `times` are <= each `at`."""
-    return np.searchsorted(times, at, side="right").astype(np.int64)
+    if len(times) <= _CACHED:
+        return np.searchsorted(times, at, side="right")
+    order = np.argsort(at)  # neighbours in time are then neighbours in memory
+    count = np.empty(len(at), dtype=np.int64)
+    count[order] = np.searchsorted(times, at[order], side="right")
+    return count
 
 
 def _count_entered(times: Floats, entry: Floats) -> Ints:

@@ -27,6 +27,8 @@ from gmts_models.stats.cox.trouble import name_columns, refuse_aliased, refuse_m
 from gmts_models.stats.rows import Rows, check_rows
 
 MOST_STEPS, MOST_HALVINGS = 60, 30
+_MANY_STEPS = 8
+"""Steps after which a likelihood is looked at for having no maximum, before it says so itself."""
 _LAST_STEP = 1e-9
 """Length of a Newton step, in standard errors, after which nothing is evaluated again: what is
 left of the way is of the order of its square."""
@@ -262,7 +264,9 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
         if steps == MOST_STEPS:
             raise FitError("the Cox fit does not converge", where="cox", fix="add a penalty")
         beta, here = _climb(data, P, beta, step, here)
-        refuse_monotone(null.information + P, here.information + P, data.names)
+        if steps >= _MANY_STEPS:
+            refuse_monotone(null.information + P, here.information + P, data.names)
+    refuse_monotone(null.information + P, here.information + P, data.names)
     return CoxFit(
         coefficients=beta,
         covariance=linalg.cho_solve(factor, np.eye(p)),

@@ -50,6 +50,9 @@ class CoxRows:
     weights, offset : (n,).
     left : (n,) bool.
     last : (n,) int, increasing: the last place at which the row is at risk.
+    pointer : (k + 1,) int; the rows pointer[j]..pointer[j + 1] - 1 have the last place j.
+    died : (d,) int positions of the rows that leave.
+    died_pointer : (k + 1,) int, as `pointer`, into `died`.
     late : (m,) int positions of the rows that are not yet at risk at their stratum's first place,
         in the order of `late_until`.
     late_until : (m,) int the last place before these are at risk.
@@ -62,6 +65,9 @@ class CoxRows:
     offset: Floats
     left: Bools
     last: Ints
+    pointer: Ints
+    died: Ints
+    died_pointer: Ints
     late: Ints
     late_until: Ints
     order: Ints
@@ -76,25 +82,37 @@ def cox_rows(
     used = (at.first <= at.last) & (rows.weights > 0)
     order = np.flatnonzero(used)
     last = at.last[order]
-    small = len(grid) <= np.iinfo(np.uint16).max  # these are sorted by radix
-    by_last = np.argsort(last.astype(np.uint16) if small else last, kind="stable")
+    if len(grid) <= np.iinfo(np.uint16).max:
+        by_last = np.argsort(last.astype(np.uint16), kind="stable")  # by radix
+    else:
+        by_last = np.argsort(last)
     order, last = order[by_last], last[by_last]
     first = at.first[order]
     late = np.flatnonzero(first > _stratum_starts(grid)[last])
     late = late[np.argsort(first[late], kind="stable")]
+    left = rows.left[order]
+    died = np.flatnonzero(left)
     centred = np.take(X, order, axis=0)
     centred -= centre
     return CoxRows(
         X=centred,
         weights=rows.weights[order],
         offset=np.zeros(len(order)) if offset is None else offset[order],
-        left=rows.left[order],
+        left=left,
         last=last,
+        pointer=_pointer(last, len(grid)),
+        died=died,
+        died_pointer=_pointer(last[died], len(grid)),
         late=late,
         late_until=first[late] - 1,
         order=order,
         centre=centre,
     )
+
+
+def _pointer(place: Ints, k: int) -> Ints:
+    """Return (k + 1,) where each of k places begins in sorted `place`."""
+    return np.searchsorted(place, np.arange(k + 1))
 
 
 def _stratum_starts(grid: EventGrid) -> Ints:
@@ -135,16 +153,24 @@ def risk_sums(rows: CoxRows, grid: EventGrid, eta: Floats) -> tuple[Floats, Risk
     """Return (n,) risks w exp(eta), and their sums by place of the grid."""
     with np.errstate(over="ignore", under="ignore"):
         risk = rows.weights * np.exp(eta)
-    k, died = len(grid), np.flatnonzero(rows.left)
+    of_died = risk[rows.died]
+    joining = sum_segments(risk, rows.pointer)
+    if len(rows.late):
+        joining -= np.bincount(rows.late_until, risk[rows.late], len(grid))
     return risk, RiskSums(
-        joining=_sums(rows.last, risk, k) - _sums(rows.late_until, risk[rows.late], k),
-        tied=_sums(rows.last[died], risk[died], k),
-        predictor=float(rows.weights[died] @ eta[died]),
+        joining=joining,
+        tied=sum_segments(of_died, rows.died_pointer),
+        predictor=float(rows.weights[rows.died] @ eta[rows.died]),
     )
 
 
-def _sums(place: Ints, values: Floats, k: int) -> Floats:
-    return np.bincount(place, values, k).astype(float, copy=False)
+def sum_segments(values: Floats, pointer: Ints) -> Floats:
+    """Sum `values` (n,) over the segments pointer[j]..pointer[j + 1] - 1; some may be empty."""
+    total = np.zeros(len(pointer) - 1)
+    filled = np.flatnonzero(pointer[1:] > pointer[:-1])
+    if len(filled):
+        total[filled] = np.add.reduceat(values, pointer[filled])
+    return total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,61 +200,60 @@ def increments(grid: EventGrid, sums: RiskSums, ties: Ties = "efron") -> Increme
     # Whoever leaves is at risk: what cancellation leaves of a small risk set is no less.
     at_risk = np.maximum(cumulate_down(sums.joining, grid.starts), sums.tied)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        if ties == "breslow" or (grid.deaths == 1).all():
-            log_sum, powers = grid.weight * np.log(at_risk), _breslow(grid, at_risk)
-        else:
-            log_sum, powers = _efron(grid, at_risk, sums.tied)
+        log_sum, powers = _breslow(grid, at_risk)
+        if ties == "efron" and len(grid.tied):
+            log_sum[grid.tied], powers[:, grid.tied] = _efron(grid, at_risk, sums.tied)
         value = sums.predictor - float(log_sum.sum())
-    hazard = powers[0]
     return Increments(
         log_likelihood=value,
         at_risk=at_risk,
-        hazard=hazard,
+        hazard=powers[0],
         tied_hazard=powers[1],
-        squares=np.stack(powers[2:], axis=1),
-        passed=cumulate_up(hazard, grid.starts),
+        squares=powers[2:].T,
+        passed=cumulate_up(powers[0], grid.starts),
     )
 
 
-def _breslow(grid: EventGrid, at_risk: Floats) -> list[Floats]:
-    none = np.zeros(len(grid))
-    return [grid.weight / at_risk, none, grid.weight / at_risk**2, none, none]
+def _breslow(grid: EventGrid, at_risk: Floats) -> tuple[Floats, Floats]:
+    """Return (k,) sums of w log S, and (5, k) those of w times 1/S, f/S, 1/S^2, f/S^2, f^2/S^2."""
+    powers = np.zeros((5, len(grid)))
+    powers[0] = grid.weight / at_risk
+    powers[2] = powers[0] / at_risk
+    return grid.weight * np.log(at_risk), powers
 
 
-def _efron(grid: EventGrid, at_risk: Floats, tied: Floats) -> tuple[Floats, list[Floats]]:
-    """Return by place the sum of w log(S) and of w (1/S, f/S, 1/S^2, f/S^2, f^2/S^2).
+def _efron(grid: EventGrid, at_risk: Floats, tied: Floats) -> tuple[Floats, Floats]:
+    """Return the same for the tied places only, with S = S0 - f T0.
 
-    S = S0 - f T0 with f = l / d over l = 0..d-1, and w the mean weight of the tied.
+    f = l / d over l = 0..d-1, and w is the mean weight of the tied.
     """
-    which, gone = tied_shares(grid)
-    mean_weight = grid.weight / grid.deaths
-    inverse = 1 / (at_risk[which] - gone * tied[which])
-    by_place = [
-        mean_weight * np.bincount(which, each, len(grid))
-        for each in (
-            -np.log(inverse),
-            inverse,
-            gone * inverse,
-            inverse**2,
-            gone * inverse**2,
-            (gone * inverse) ** 2,
-        )
-    ]
-    return by_place[0], by_place[1:]
+    number = grid.deaths[grid.tied]
+    begin = np.append(0, np.cumsum(number)[:-1])
+    inverse = 1 / (
+        np.repeat(at_risk[grid.tied], number) - grid.gone * np.repeat(tied[grid.tied], number)
+    )
+    gone = grid.gone * inverse
+    mean_weight = grid.weight[grid.tied] / number
+    terms = (-np.log(inverse), inverse, gone, inverse * inverse, gone * inverse, gone * gone)
+    sums = mean_weight * np.array([np.add.reduceat(each, begin) for each in terms])
+    return sums[0], sums[1:]
 
 
 def tied_shares(grid: EventGrid) -> tuple[Ints, Floats]:
     """Return for each death its place, and the share l / d of its tied that is gone by then."""
     which = np.repeat(np.arange(len(grid)), grid.deaths)
-    order = np.arange(len(which)) - np.repeat(np.cumsum(grid.deaths) - grid.deaths, grid.deaths)
-    return which, order / grid.deaths[which]
+    gone = np.zeros(len(which))
+    gone[np.repeat(grid.deaths > 1, grid.deaths)] = grid.gone
+    return which, gone
 
 
 def hazard_passed(rows: CoxRows, grid: EventGrid, at: Increments) -> Floats:
     """Return (n,) the baseline hazard that each row went through (to its own share of ties)."""
-    passed = at.passed[rows.last]
-    passed[rows.late] -= at.passed[rows.late_until]
-    passed[rows.left] -= at.tied_hazard[rows.last[rows.left]]
+    passed = np.repeat(at.passed, np.diff(rows.pointer))
+    if len(rows.late):
+        passed[rows.late] -= at.passed[rows.late_until]
+    if at.tied_hazard.any():
+        passed[rows.died] -= np.repeat(at.tied_hazard, np.diff(rows.died_pointer))
     return passed
 
 
@@ -288,20 +313,25 @@ class RiskMoments:
 
 def risk_moments(rows: CoxRows, risk: Floats, begin: int, end: int) -> RiskMoments:
     """Sum r x over the rows by their places begin..end-1 of the grid."""
-    rows_of = slice(*np.searchsorted(rows.last, [begin, end]))
+    # (places x rows) times (rows x p), without a copy of r x.
+    first, last = rows.pointer[begin], rows.pointer[end]
+    joining = _weigh_rows(
+        rows, risk[first:last], np.arange(first, last), rows.pointer[begin : end + 1] - first
+    )
     late_of = slice(*np.searchsorted(rows.late_until, [begin, end]))
-    died = np.flatnonzero(rows.left[rows_of]) + rows_of.start
-
-    def by_place(which: Ints, place: Ints) -> Floats:
-        # (places x rows) times (rows x p), without a copy of r x.
-        pointer = np.append(0, np.cumsum(np.bincount(place - begin, minlength=end - begin)))
-        shape = (end - begin, len(rows.X))
-        return np.asarray(sparse.csr_array((risk[which], which, pointer), shape=shape) @ rows.X)
-
-    joining = by_place(np.arange(rows_of.start, rows_of.stop), rows.last[rows_of])
     if late_of.stop > late_of.start:
-        joining -= by_place(rows.late[late_of], rows.late_until[late_of])
-    return RiskMoments(joining=joining, tied=by_place(died, rows.last[died]))
+        late = rows.late[late_of]
+        pointer = _pointer(rows.late_until[late_of] - begin, end - begin)
+        joining -= _weigh_rows(rows, risk[late], late, pointer)
+    died = rows.died[rows.died_pointer[begin] : rows.died_pointer[end]]
+    pointer = rows.died_pointer[begin : end + 1] - rows.died_pointer[begin]
+    return RiskMoments(joining=joining, tied=_weigh_rows(rows, risk[died], died, pointer))
+
+
+def _weigh_rows(rows: CoxRows, values: Floats, which: Ints, pointer: Ints) -> Floats:
+    """Sum values times x over the rows `which`, by segments."""
+    shape = (len(pointer) - 1, len(rows.X))
+    return np.asarray(sparse.csr_array((values, which, pointer), shape=shape) @ rows.X)
 
 
 def risk_blocks(
