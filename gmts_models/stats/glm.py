@@ -101,7 +101,7 @@ def fit_glm(
     Source: McCullagh & Nelder (1989), Generalized Linear Models. Agrees with
     ``glm(y ~ 0 + X, family, offset = offset, weights = weights)`` at a small ``epsilon``.
     """
-    X, outcome, shift, weight = _check(X, y, link, offset, weights)
+    X, outcome, shift, weight = check_glm(X, y, link, offset, weights)
     labels = [f"column {j}" for j in range(X.shape[1])] if names is None else list(names)
     refuse_collinear(X, weight, labels)
     coef = _start(X, outcome, shift, weight, link)
@@ -126,7 +126,7 @@ def fit_glm(
         mean=terms.mean,
         score=X * (weight * terms.score)[:, None],
         log_likelihood=float(weight @ terms.log_likelihood),
-        deviance=float(weight @ _unit_deviance(link, outcome, terms.mean)),
+        deviance=float(weight @ unit_deviance(link, outcome, terms.mean)),
         df_residual=int((weight > 0).sum()) - len(coef),
         steps=steps,
         link=link,
@@ -203,58 +203,20 @@ def robust_covariance(fit: Scored, clusters: npt.ArrayLike | None = None) -> Flo
     return np.asarray(half.T @ half)
 
 
-def null_deviance(
-    y: npt.ArrayLike,
-    *,
-    link: Link,
-    offset: npt.ArrayLike | None = None,
-    weights: npt.ArrayLike | None = None,
-    intercept: bool = True,
-) -> float:
-    """Return the deviance of a model with nothing but an intercept (or not even that).
-
-    Parameters are those of `fit_glm`. Agrees with ``glm(...)$null.deviance``.
-    """
-    ones = np.ones((np.size(y), 1))
-    if intercept:
-        return fit_glm(ones, y, link=link, offset=offset, weights=weights).deviance
-    _, outcome, shift, weight = _check(ones, y, link, offset, weights)
-    return float(weight @ _unit_deviance(link, outcome, glm_terms(link, shift, outcome).mean))
-
-
-def deviance_residuals(
-    fit: GLMFit, y: npt.ArrayLike, weights: npt.ArrayLike | None = None
-) -> Floats:
-    """Return (n,) signed roots of each row's part of the deviance, as ``resid(fit)`` of R."""
-    outcome = np.asarray(y, dtype=float)
-    part = np.maximum(_unit_deviance(fit.link, outcome, fit.mean), 0)
-    weight = 1.0 if weights is None else np.asarray(weights, dtype=float)
-    return np.asarray(np.sign(outcome - fit.mean) * np.sqrt(weight * part))
-
-
-def pearson_residuals(
-    fit: GLMFit, y: npt.ArrayLike, weights: npt.ArrayLike | None = None
-) -> Floats:
-    """Return (n,) differences in standard deviations, as ``resid(fit, type = "pearson")`` of R."""
-    outcome = np.asarray(y, dtype=float)
-    variance = fit.mean if fit.link == "log" else fit.mean * (1 - fit.mean)
-    weight = 1.0 if weights is None else np.asarray(weights, dtype=float)
-    return np.asarray((outcome - fit.mean) * np.sqrt(weight / variance))
-
-
 def mean_of(link: Link, linear_predictor: Floats) -> Floats:
     """Return the expected count or probability at a linear predictor, of the same shape."""
     eta = np.asarray(linear_predictor, dtype=float)
     return glm_terms(link, eta, np.zeros_like(eta)).mean
 
 
-def _check(
+def check_glm(
     X: Floats,
     y: npt.ArrayLike,
     link: Link,
     offset: npt.ArrayLike | None,
     weights: npt.ArrayLike | None,
 ) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return X, y, offset and weights as arrays, or raise InputError."""
     design, outcome = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
     n = len(outcome)
     shift = np.zeros(n) if offset is None else np.asarray(offset, dtype=float)
@@ -357,7 +319,8 @@ def solve_positive(matrix: Floats, right: Floats) -> Floats:
     return np.asarray(column * linalg.cho_solve(factor, column * right))
 
 
-def _unit_deviance(link: Link, y: Floats, mean: Floats) -> Floats:
+def unit_deviance(link: Link, y: Floats, mean: Floats) -> Floats:
+    """Return (n,) each row's part of the deviance."""
     fitted = special.xlogy(y, mean)
     if link == "log":
         return np.asarray(2 * (special.xlogy(y, y) - fitted - (y - mean)))

@@ -17,7 +17,8 @@ from gmts_models.stats.discrete_hazard import (
     hazard_design,
     survival_of,
 )
-from gmts_models.stats.glm import deviance_residuals, fit_glm, null_deviance, pearson_residuals
+from gmts_models.stats.glm import fit_glm
+from gmts_models.stats.glm_residuals import deviance_residuals, null_deviance, pearson_residuals
 from gmts_models.stats.person_periods import person_periods
 
 

@@ -155,6 +155,26 @@ def test_counts_are_those_of_all_pairs(seed: int) -> None:
     assert found.influence.sum() == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.parametrize("time_weight", ["S", "I"])
+@given(seed=st.integers(0, 10_000))
+def test_time_weights_under_late_entry_are_those_of_the_risk_set(
+    time_weight: Any, seed: int
+) -> None:
+    # survival 3.5-3 crashes on these (concordance with start-stop times and timewt "S").
+    score, exit_, left, entry = _draw(seed)
+    found = concordance(score, exit_, left, entry, time_weight=time_weight)
+    want, curve, one = np.zeros(5), 1.0, np.ones(60)
+    for time in np.unique(exit_[left]):
+        gone = left & (exit_ == time)
+        at_risk = ((entry < time) & (exit_ >= time)).sum()
+        weight = 1 / at_risk if time_weight == "I" else 60 * curve / at_risk
+        here = exit_ >= time  # as if the study had ended now
+        now = score[here], np.full(here.sum(), time), gone[here], entry[here], one[here], one[here]
+        want += weight * np.array(_by_pairs(*now))
+        curve *= 1 - gone.sum() / at_risk
+    np.testing.assert_allclose(_figures(found)[2:], want, rtol=1e-10, atol=1e-12)
+
+
 @given(seed=st.integers(0, 10_000))
 def test_the_influence_is_the_derivative_by_the_weight(seed: int) -> None:
     score, exit_, left, entry = _draw(seed, 25)

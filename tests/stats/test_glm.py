@@ -16,16 +16,8 @@ from scipy import stats
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Floats
-from gmts_models.stats.glm import (
-    Link,
-    deviance_residuals,
-    fit_glm,
-    glm_terms,
-    mean_of,
-    null_deviance,
-    pearson_residuals,
-    robust_covariance,
-)
+from gmts_models.stats.glm import Link, fit_glm, glm_terms, mean_of, robust_covariance
+from gmts_models.stats.glm_residuals import deviance_residuals, null_deviance, pearson_residuals
 
 LINKS: tuple[Link, ...] = ("log", "logit", "cloglog")
 REPETITIONS = int(os.environ.get("GMTS_SIMULATION_REPETITIONS", "200"))
