@@ -26,7 +26,11 @@ from gmts_models.models.protocol import (
     check_training_rows,
 )
 from gmts_models.outcome import Floats, Outcome
+from gmts_models.stats.parametric.fit import ParametricFit, fit_parametric
+from gmts_models.stats.parametric.observations import right_censored
 
+_SHORT = 0.01
+"""Log-likelihood by which a fit may fall short of the Weibull distribution that it contains."""
 _TROUBLE = "leave out or merge columns that few people share, or use WeibullAFT"
 
 
@@ -34,6 +38,7 @@ class _LifelinesAFT(RiskMixin, BaseEstimator):  # type: ignore[misc]
     """What both share: fit, coefficients, risk. A subclass makes the fitter."""
 
     _location: ClassVar[str]
+    _intercept: ClassVar[bool]
 
     fitter_: Any
     coef_: Floats
@@ -70,7 +75,7 @@ class _LifelinesAFT(RiskMixin, BaseEstimator):  # type: ignore[misc]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # overflow of far horizons; the result is checked
                 found = self.fitter_.predict_cumulative_hazard(
-                    _columns(apply_design(self.design_, frame)), times=some
+                    _columns(apply_design(self.design_, frame)), times=some / self._unit
                 )
             hazard = found.to_numpy(float).T
         # Rounding may let it fall by the last digit.
@@ -83,18 +88,32 @@ class _LifelinesAFT(RiskMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return wald_table(self.terms_, self.coef_, self.covariance_, level)
 
-    def _make(self) -> tuple[Any, tuple[str, ...]]:
-        """Return lifelines' fitter and its parameters that do not depend on X."""
+    def _make(self) -> Any:
+        """Return lifelines' fitter."""
+        raise NotImplementedError
+
+    def _as_weibull(self, fit: ParametricFit) -> dict[str, Floats]:
+        """Return the parameters at which the family is that Weibull distribution."""
         raise NotImplementedError
 
     def _fit(self, frame: pd.DataFrame, y: Outcome) -> Any:
         from lifelines.exceptions import ConvergenceError
 
-        fitter, others = self._make()
-        regressors = {self._location: " + ".join(frame.columns)} | dict.fromkeys(others, "1")
-        frame = frame.assign(exit=np.maximum(y.exit, FIRST_DAY), left=y.left, entry=y.entry)
-        if not y.delayed:
-            frame = frame.drop(columns="entry")
+        # From the Weibull maximum, which is ours: from afar lifelines often ends below it.
+        exit_ = np.maximum(y.exit, FIRST_DAY)
+        self._unit = float(np.median(exit_))
+        exit_, entry = exit_ / self._unit, y.entry / self._unit
+        weibull = fit_parametric(
+            frame.to_numpy(), right_censored(exit_, y.left, entry), columns=self.terms_
+        )
+        first = self._as_weibull(weibull)
+        fitter = self._make()
+        columns = " + ".join(["1" if self._intercept else "0", *frame.columns])
+        # In order of name: lifelines labels the rows of its covariance in the order given here, and
+        # computes them in order of name.
+        regressors = dict(sorted((dict.fromkeys(first, "1") | {self._location: columns}).items()))
+        late = {"entry": entry} if y.delayed else {}
+        frame = frame.assign(exit=exit_, left=y.left, **late)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # lifelines' own advice; what matters is checked below
             try:
@@ -102,12 +121,14 @@ class _LifelinesAFT(RiskMixin, BaseEstimator):  # type: ignore[misc]
                     frame,
                     "exit",
                     "left",
-                    entry_col="entry" if y.delayed else None,
+                    entry_col="entry" if late else None,
                     regressors=regressors,
+                    initial_point=first,
                 )
             except (ConvergenceError, np.linalg.LinAlgError, ValueError):
                 fitter = None
-        if fitter is None or not np.isfinite(fitter.params_).all():
+        short = fitter is None or not fitter.log_likelihood_ > weibull.log_likelihood - _SHORT
+        if short or not np.isfinite(fitter.params_).all():
             raise FitError(f"{type(self).__name__} does not converge", where="X", fix=_TROUBLE)
         return fitter
 
@@ -131,21 +152,23 @@ class GeneralisedGammaAFT(_LifelinesAFT):
     Notes
     -----
     It extrapolates: risk past the longest follow-up rests on the family alone. Late entry is
-    respected. Those who leave on the first day count as leaving at `FIRST_DAY`. lifelines calls
-    its fit experimental: compare its log-likelihood with that of `WeibullAFT`.
+    respected. Those who leave on the first day count as leaving at `FIRST_DAY`.
 
     Source: Prentice (1974), Biometrika 61:539-544.
     """
 
-    _location = "mu_"
+    _location, _intercept = "mu_", True
 
     def __init__(self, encoder: Any = None) -> None:
         self.encoder = encoder
 
-    def _make(self) -> tuple[Any, tuple[str, ...]]:
+    def _make(self) -> Any:
         from lifelines import GeneralizedGammaRegressionFitter
 
-        return GeneralizedGammaRegressionFitter(), ("sigma_", "lambda_")
+        return GeneralizedGammaRegressionFitter()
+
+    def _as_weibull(self, fit: ParametricFit) -> dict[str, Floats]:
+        return {"mu_": fit.coefficients, "sigma_": np.log(fit.scale), "lambda_": np.ones(1)}
 
 
 class SplineAFT(_LifelinesAFT):
@@ -173,7 +196,7 @@ class SplineAFT(_LifelinesAFT):
     (2002), Statistics in Medicine 21:2175-2197.
     """
 
-    _location = "beta_"
+    _location, _intercept = "beta_", False  # the spline has its own; with both, neither is known
 
     def __init__(self, knots: int = 3, encoder: Any = None) -> None:
         self.knots = knots
@@ -192,13 +215,17 @@ class SplineAFT(_LifelinesAFT):
         self._refuse_falling()
         return self
 
-    def _make(self) -> tuple[Any, tuple[str, ...]]:
+    def _make(self) -> Any:
         from lifelines import CRCSplineFitter
 
-        return (
-            CRCSplineFitter(n_baseline_knots=self.knots),
-            tuple(f"gamma{i}_" for i in range(self.knots)),
-        )
+        fitter = CRCSplineFitter(n_baseline_knots=self.knots)
+        fitter.fit_intercept = False
+        return fitter
+
+    def _as_weibull(self, fit: ParametricFit) -> dict[str, Floats]:
+        line = {"gamma0_": -fit.coefficients[:1] / fit.scale, "gamma1_": 1 / fit.scale}
+        bends = {f"gamma{i}_": np.zeros(1) for i in range(2, self.knots)}
+        return {"beta_": fit.coefficients[1:]} | line | bends
 
     def _refuse_falling(self) -> None:
         # Linear outside the knots: what holds just outside holds everywhere.

@@ -19,7 +19,12 @@ from gmts_models.models.cox import CoxPH
 from gmts_models.models.encoding import make_encoder
 from gmts_models.models.horizon_classifier import HorizonClassifier
 from gmts_models.models.kaplan_meier import KaplanMeier
-from gmts_models.models.weibull import WeibullAFT
+from gmts_models.models.parametric import (
+    ExponentialAFT,
+    LogLogisticAFT,
+    LogNormalAFT,
+    WeibullAFT,
+)
 from gmts_models.outcome import Outcome
 from gmts_models.stats.censoring import censoring_weights
 from gmts_models.stats.concordance import concordance
@@ -58,6 +63,9 @@ MODELS: list[Any] = [
     CoxPH(alpha=0.1),
     CoxPH(strata="specialism"),
     WeibullAFT(),
+    ExponentialAFT(),
+    LogNormalAFT(),
+    LogLogisticAFT(),
     HorizonClassifier(horizons=(12, 24, 36)),
     HorizonClassifier(
         HistGradientBoostingClassifier(max_iter=20, random_state=0),
@@ -174,17 +182,6 @@ def test_ridge_agrees_with_r(r_values: Callable[[str], dict[str, Any]]) -> None:
     np.testing.assert_allclose(model.covariance_, out["var"], rtol=1e-6, atol=1e-9)
 
 
-def test_weibull_is_near_r(lung: pd.DataFrame, r_values: Callable[[str], dict[str, Any]]) -> None:
-    out = r_values("e_survreg_lung")["dist_weibull"]
-    X, y = lung[["age", "female", "ph.ecog"]], Outcome(0, lung["time"], lung["status"])
-    model = WeibullAFT().fit(X.astype(float), y)
-    # lifelines' optimiser stops at about four digits.
-    got = [model.intercept_, *model.coef_, 1 / model.shape_]
-    np.testing.assert_allclose(got, [*out["coef"], out["scale"]], rtol=2e-3)
-    se = np.sqrt(np.diag(out["var"]))[1:4]
-    np.testing.assert_allclose(np.sqrt(np.diag(model.covariance_)), se, rtol=5e-3)
-
-
 def test_horizon_past_follow_up_is_not_estimable() -> None:
     X, y = _people()
     assert not y.left[y.exit.argmax()]
@@ -272,33 +269,6 @@ def test_weights_for_censoring_undo_the_bias_of_dropping() -> None:
     assert model.predict_risk(X, [24]).mean() == pytest.approx(truth, abs=0.03)
     known = (y.exit > 24) | y.left
     assert (time <= 24)[known].mean() > truth + 0.1  # what dropping the censored would say
-
-
-def test_weibull_penalises_neither_intercept_nor_shape() -> None:
-    from scipy.optimize import minimize
-
-    X, y = _people(n=150)
-    X = X[["score"]].fillna(0)
-    model = WeibullAFT(alpha=50).fit(X, y)
-    z = ((X["score"] - X["score"].mean()) / X["score"].std()).to_numpy()
-
-    def loss(p: np.ndarray) -> float:
-        scale, shape = np.exp(p[0] + p[1] * z), np.exp(p[2])
-        hazard = np.log(shape) - np.log(scale) + (shape - 1) * np.log(y.exit / scale)
-        return float(25 * p[1] ** 2 - (y.left * hazard - (y.exit / scale) ** shape).sum())
-
-    best = minimize(loss, [3.0, 0.0, 0.0], options={"gtol": 1e-8}).x
-    assert model.coef_[0] * X["score"].std() == pytest.approx(best[1], abs=2e-4)
-    assert model.shape_ == pytest.approx(np.exp(best[2]), abs=2e-4)
-
-
-def test_weibull_names_what_it_cannot_tell() -> None:
-    X, y = _people()
-    score = X[["score"]].fillna(0)
-    with pytest.raises(FitError, match="copy"):
-        WeibullAFT().fit(score.assign(copy=score["score"]), y)
-    with pytest.raises(FitError, match="tell_tale"):
-        WeibullAFT().fit(score.assign(tell_tale=1.0 - y.left), y)
 
 
 def test_groups_keep_their_labels_whatever_the_type() -> None:
