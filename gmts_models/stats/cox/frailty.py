@@ -148,7 +148,7 @@ def frailty_fit(
     estimating : a function of the fit that crosses 0 from above at the estimate of theta, where
         that is not the maximum of the likelihood.
     """
-    _check(theta, level)
+    check_options(theta, level)
     if theta is None:
         refuse_single_members(grouped)
     plain = maximise(grouped.data)
@@ -160,17 +160,25 @@ def frailty_fit(
         unknown = not_integrated(p, p + len(grouped.labels))
         return _result(profile, theta, (np.nan, np.nan), plain, no_test, unknown)
     exact = family.slope
-    top = best_theta(profile, profile.slope if exact is None else lambda t: exact(profile.at(t)))
-    statistic = max(0.0, 2 * (profile.value(top) - zero))
-    test = VarianceTest(
-        statistic=statistic, p_value=float(chdtrc(1, statistic)) / 2 if statistic > 0 else 1.0
-    )
-    limits = profile_limits(profile, top, level)
-    chosen = top if estimating is None else best_theta(profile, lambda t: estimating(profile.at(t)))
+    slope = profile.slope if exact is None else lambda t: exact(profile.at(t))
+    top = best_theta(profile.value, slope)
+    chosen = top
+    if estimating is not None:
+        chosen = best_theta(profile.value, lambda t: estimating(profile.at(t)))
+    test = variance_test(profile.value(top) - zero)
+    limits = profile_limits(profile.value, top, level)
     return _result(profile, chosen, limits, plain, test, integrate(profile, top, level))
 
 
-def _check(theta: float | None, level: float) -> None:
+def variance_test(gain: float) -> VarianceTest:
+    """Test variance 0 by the `gain` of the log likelihood at its maximum over that at 0."""
+    statistic = max(0.0, 2 * gain)
+    p_value = float(chdtrc(1, statistic)) / 2 if statistic > 0 else 1.0
+    return VarianceTest(statistic=statistic, p_value=p_value)
+
+
+def check_options(theta: float | None, level: float) -> None:
+    """Raise InputError where theta or level is out of range."""
     if theta is not None and not 0 <= theta < np.inf:
         raise InputError("theta must be a variance, >= 0", where="frailty, theta")
     if not 0 < level < 1:

@@ -47,7 +47,7 @@ class Family:
 
 
 class Profile:
-    """The log likelihood of theta; remembers fits, and starts each from the nearest."""
+    """The log likelihood of theta; remembers fits, and starts each from its neighbours."""
 
     def __init__(self, grouped: GroupedData, family: Family, coefficients: Floats) -> None:
         self.grouped, self.family = grouped, family
@@ -57,11 +57,27 @@ class Profile:
     def at(self, theta: float) -> PenalisedFit:
         """Return the penalised fit at theta."""
         if theta not in self._fits:
-            known = [each for each in self._fits if each > 0]
-            nearest = min(known, key=lambda each: abs(np.log(each / theta))) if known else None
-            start = self._first if theta == 0 or nearest is None else self._fits[nearest]
+            start = self._start(theta)
             self._fits[theta] = penalised_fit(self.grouped, theta, self.family.penalty, start)
         return self._fits[theta]
+
+    def _start(self, theta: float) -> tuple[Floats, Floats]:
+        """Follow the line in log theta through two near fits."""
+        known = sorted(
+            (each for each in self._fits if each > 0 and theta > 0),
+            key=lambda each: abs(np.log(each / theta)),
+        )
+        if not known:
+            return self._first, np.zeros(len(self.grouped.labels))
+        near = self._fits[known[0]]
+        for other in known[1:]:
+            far, share = self._fits[other], np.log(theta / near.theta) / np.log(other / near.theta)
+            if abs(share) <= 2:  # fits too near to each other hold no direction
+                return (
+                    near.coefficients + share * (far.coefficients - near.coefficients),
+                    near.effects + share * (far.effects - near.effects),
+                )
+        return near.coefficients, near.effects
 
     def value(self, theta: float) -> float:
         """Return the log likelihood at theta."""
@@ -73,8 +89,8 @@ class Profile:
         return (up - down) / (2 * step)
 
 
-def best_theta(profile: Profile, slope: Callable[[float], float]) -> float:
-    """Return the theta at the highest of the maxima, where `slope` in log theta crosses 0; or 0."""
+def best_theta(value: Callable[[float], float], slope: Callable[[float], float]) -> float:
+    """Return the theta of highest `value` where its `slope` in log theta crosses 0; or 0."""
     sd = list(SCANNED)
     slopes = [slope(each**2) for each in sd]
     while slopes[-1] > 0:
@@ -95,18 +111,21 @@ def best_theta(profile: Profile, slope: Callable[[float], float]) -> float:
             ends = 2 * np.log(sd[j]), 2 * np.log(sd[j + 1])
             root = optimize.brentq(lambda log_theta: slope(np.exp(log_theta)), *ends, xtol=1e-8)
             best.append(float(np.exp(root)))
-    return max(best, key=profile.value)
+    return max(best, key=value)
 
 
-def profile_limits(profile: Profile, top: float, level: float) -> tuple[float, float]:
+def profile_limits(
+    value: Callable[[float], float], top: float, level: float
+) -> tuple[float, float]:
     """Return the thetas at which twice the log likelihood lies a quantile of chi squared lower.
 
     Parameters
     ----------
-    top : theta at the maximum.
+    value : log likelihood of theta.
+    top : theta at its maximum.
     """
-    target = profile.value(top) - float(chdtri(1, 1 - level)) / 2
-    low, high = _crossings(profile.value, float(np.sqrt(top)), target, 1e-7)
+    target = value(top) - float(chdtri(1, 1 - level)) / 2
+    low, high = _crossings(value, float(np.sqrt(top)), target, 1e-7)
     return low**2, high**2
 
 

@@ -55,13 +55,15 @@ class GroupedData:
     ----------
     data : as prepared by `cox_data`.
     labels : (g,) distinct labels of the groups, sorted.
-    group : (n,) int codes of the rows of ``data.rows``.
+    codes : int codes of the groups of the rows given.
+    group : (n,) those of the rows of ``data.rows``.
     deaths : (g,) float sum of the weights of those who leave.
     members : (g,) int people (distinct clusters; rows where none are given) of positive weight.
     """
 
     data: CoxData
     labels: npt.NDArray[Any]
+    codes: Ints
     group: Ints
     deaths: Floats
     members: Ints
@@ -115,30 +117,26 @@ def grouped_data(data: CoxData, groups: npt.ArrayLike) -> GroupedData:
     return GroupedData(
         data=data,
         labels=distinct,
+        codes=codes.astype(np.int64),
         group=codes[data.rows.order].astype(np.int64),
-        deaths=_sums(codes, rows.weights * rows.left, g),
+        deaths=sums(codes, rows.weights * rows.left, g),
         members=np.bincount(pairs[0], minlength=g),
     )
 
 
 def penalised_fit(
-    grouped: GroupedData, theta: float, penalty: Penalty, start: PenalisedFit | Floats
+    grouped: GroupedData, theta: float, penalty: Penalty, start: tuple[Floats, Floats]
 ) -> PenalisedFit:
     """Maximise over coefficients and effects at one theta; concave, so Newton's method.
 
     Parameters
     ----------
-    start : a fit at another theta, or coefficients (p,) with effects of 0.
+    start : coefficients (p,) and effects (g,) from which to begin.
     """
     p, g = grouped.data.rows.X.shape[1], len(grouped.labels)
     size = np.sqrt(theta)
     scale = np.append(np.ones(p), np.full(g, size))
-    at = np.zeros(p + g)
-    if isinstance(start, PenalisedFit):
-        at[:p] = start.coefficients
-        at[p:] = start.effects / size if theta > 0 else 0.0
-    else:
-        at[:p] = start
+    at = np.append(start[0], start[1] / size if theta > 0 else np.zeros(g))
     value, step = -np.inf, np.zeros(p + g)
     for _ in range(MOST_STEPS + 1):
         for _ in range(MOST_HALVINGS):
@@ -173,8 +171,8 @@ def _risk_at(grouped: GroupedData, at: Floats) -> tuple[Floats, Increments]:
     data = grouped.data
     p = data.rows.X.shape[1]
     eta = linear_predictor(data.rows, at[:p]) + at[p:][grouped.group]
-    risk, sums = risk_sums(data.rows, data.grid, eta)
-    return risk, increments(data.grid, sums, data.ties)
+    risk, of_places = risk_sums(data.rows, data.grid, eta)
+    return risk, increments(data.grid, of_places, data.ties)
 
 
 def _derivatives(grouped: GroupedData, risk: Floats, at: Increments) -> tuple[Floats, Floats]:
@@ -183,11 +181,11 @@ def _derivatives(grouped: GroupedData, risk: Floats, at: Increments) -> tuple[Fl
     p, g = rows.X.shape[1], len(grouped.labels)
     moments = moment_sums(rows, grid, risk, at)
     v = risk * hazard_passed(rows, grid, at)
-    passed = _sums(grouped.group, v, g)
+    passed = sums(grouped.group, v, g)
     information = np.zeros((p + g, p + g))
     information[:p, :p] = moments.cross
     for j in range(p):
-        information[j, p:] = information[p:, j] = _sums(grouped.group, v * rows.X[:, j], g)
+        information[j, p:] = information[p:, j] = sums(grouped.group, v * rows.X[:, j], g)
     information[range(p, p + g), range(p, p + g)] = passed
     information -= _subtracted(grouped, risk, at)
     gradient = np.append(moments.gradient, grouped.deaths - passed)
@@ -220,7 +218,7 @@ def _group_sums(grouped: GroupedData, risk: Floats, here: slice) -> tuple[Floats
 
     def by_group(which: Ints, place: Ints) -> Floats:
         key = (place - here.start) * g + grouped.group[which]
-        return _sums(key, risk[which], k * g).reshape(k, g)
+        return sums(key, risk[which], k * g).reshape(k, g)
 
     joining = by_group(last, rows.last[last])
     if late_of.stop > late_of.start:
@@ -229,5 +227,6 @@ def _group_sums(grouped: GroupedData, risk: Floats, here: slice) -> tuple[Floats
     return joining, by_group(died, rows.last[died])
 
 
-def _sums(codes: Ints, values: Floats, size: int) -> Floats:
+def sums(codes: Ints, values: Floats, size: int) -> Floats:
+    """Sum `values` by their codes 0..size-1."""
     return np.bincount(codes, values, size).astype(float, copy=False)
