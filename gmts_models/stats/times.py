@@ -32,7 +32,10 @@ def merge_near_ties(times: Floats) -> Floats:
     if not near.any():
         return times
     first = np.maximum.accumulate(np.where(np.r_[True, ~near], np.arange(len(distinct)), 0))
-    return distinct[first][np.searchsorted(distinct, times)]
+    moved = np.flatnonzero(np.r_[False, near])  # few: the others stay as they are
+    place = np.minimum(np.searchsorted(distinct[moved], times), len(moved) - 1)
+    same = distinct[moved][place] == times
+    return np.where(same, distinct[first[moved]][place], times)
 
 
 def count_at_risk(
