@@ -15,10 +15,9 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
-from gmts_models.errors import FitError, GmtsError, InputError, NotEstimableError
+from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import UNKNOWN_CAUSE, Bools, Floats, Ints
-from gmts_models.stats.cox.baseline import baseline_hazards
-from gmts_models.stats.cox.fit import CoxFit, fit_cox
+from gmts_models.stats.cox.fit import CoxFit, cox_data, maximise
 from gmts_models.stats.cox.risk_sums import Ties
 from gmts_models.stats.cox.robust import sum_by_code
 from gmts_models.stats.fine_gray_variance import CensoringWeights, score_influence
@@ -30,12 +29,9 @@ from gmts_models.stats.fine_gray_weights import (
     observation_curve,
     weighted_rows,
 )
-from gmts_models.stats.intervals import check_level
 from gmts_models.stats.rows import Rows, check_rows
 
 _WHERE = "fine_gray"
-MOST_FAILED = 0.05
-"""Share of bootstrap samples without a fit above which there is no interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +49,6 @@ class FineGrayFit:
         rows of the subdistribution.
     people : (n,) int codes of clusters: people, or larger.
     cause : of leaving.
-    names : (p,) of the columns.
     """
 
     coefficients: Floats
@@ -65,7 +60,6 @@ class FineGrayFit:
     weighted: WeightedRows
     people: Ints
     cause: int
-    names: tuple[str, ...]
 
 
 def fit_fine_gray(
@@ -151,16 +145,25 @@ def fit_fine_gray(
         ties=censoring_ties,
     )
     together = people if rows.clusters is None else rows.clusters
-    return _fit(matrix, seen, together, cause, ties, names)
+    fit = fit_seen(matrix, seen, together, cause=cause, ties=ties, names=names)
+    return replace(fit, covariance=fine_gray_covariance(fit))
 
 
-def _fit(
-    X: Floats, seen: Observed, people: Ints, cause: int, ties: Ties, names: Sequence[str] | None
+def fit_seen(
+    X: Floats,
+    seen: Observed,
+    people: Ints,
+    *,
+    cause: int,
+    ties: Ties,
+    names: Sequence[str] | None,
+    start: Floats | None = None,
 ) -> FineGrayFit:
+    """Fit checked rows, the variance left model-based; `start` (p,) is where the search begins."""
     curves = [observation_curve(seen, group) for group in range(int(seen.groups.max()) + 1)]
     weighted = weighted_rows(seen, cause, curves)
     row = weighted.row
-    cox = fit_cox(
+    data = cox_data(
         X[row],
         weighted.exit,
         weighted.left,
@@ -172,7 +175,8 @@ def _fit(
         names=names,
         merge_ties=False,
     )
-    fit = FineGrayFit(
+    cox = maximise(data, start=start)
+    return FineGrayFit(
         coefficients=cox.coefficients,
         covariance=cox.covariance,
         cox=cox,
@@ -182,9 +186,7 @@ def _fit(
         weighted=weighted,
         people=people,
         cause=cause,
-        names=cox.data.names,
     )
-    return replace(fit, covariance=fine_gray_covariance(fit))
 
 
 def fine_gray_covariance(fit: FineGrayFit, weights: CensoringWeights = "estimated") -> Floats:
@@ -213,171 +215,6 @@ def fine_gray_covariance(fit: FineGrayFit, weights: CensoringWeights = "estimate
     influence = score_influence(fit.cox, fit.seen, fit.curves, fit.weighted, weights)
     moved = sum_by_code(influence, fit.people) @ fit.cox.covariance
     return np.asarray(moved.T @ moved)
-
-
-def predict_fine_gray(
-    fit: FineGrayFit,
-    X: npt.ArrayLike,
-    times: npt.ArrayLike,
-    *,
-    strata: npt.ArrayLike | None = None,
-) -> Floats:
-    """Predict the cumulative incidence of new people.
-
-    Parameters
-    ----------
-    X : (n, p) columns, as in the fit.
-    times : (m,) months since the start.
-    strata : (n,) int codes: the rank of the label among the sorted labels of the fit.
-
-    Returns
-    -------
-    (n, m) P(left from the cause by then); NaN past the stratum's last month of observation.
-
-    Raises
-    ------
-    InputError : shapes differ, or a stratum was not in the fit.
-
-    Source: Fine & Gray (1999), section 4. Agrees with ``predict.crr`` and ``survfit`` of a
-    ``coxph`` of ``finegray``'s rows.
-    """
-    matrix, codes = _new_people(fit, X, strata)
-    when = np.atleast_1d(np.asarray(times, dtype=float))
-    risk = _incidence(fit, matrix, when, codes)
-    rows = fit.seen.rows
-    last = np.zeros(int(rows.strata.max()) + 1)
-    np.maximum.at(last, rows.strata, rows.exit)
-    return np.where(when > last[codes][:, None] * (1 + 1e-12), np.nan, risk)
-
-
-def _incidence(fit: FineGrayFit, X: Floats, times: Floats, strata: Ints) -> Floats:
-    """Return (n, m) incidences, carried on past the end of follow-up."""
-    relative = np.exp((X - fit.cox.data.rows.centre) @ fit.coefficients)
-    bases = [
-        np.append(0.0, base.cumulative)[np.searchsorted(base.time, times, side="right")]
-        for base in baseline_hazards(fit.cox)
-    ]
-    return np.asarray(-np.expm1(-relative[:, None] * np.stack(bases)[strata]))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidenceInterval:
-    """Cumulative incidence of n new people at m times with its bootstrap interval.
-
-    Attributes
-    ----------
-    incidence, std_err, lower, upper : (n, m); NaN where not estimable.
-    failed : bootstrap samples left out, for they had no fit.
-    """
-
-    incidence: Floats
-    std_err: Floats
-    lower: Floats
-    upper: Floats
-    failed: int
-
-
-def bootstrap_incidence(
-    fit: FineGrayFit,
-    X: npt.ArrayLike,
-    times: npt.ArrayLike,
-    *,
-    rng: np.random.Generator,
-    strata: npt.ArrayLike | None = None,
-    repetitions: int = 500,
-    level: float = 0.95,
-) -> IncidenceInterval:
-    """Predict the incidence of new people with percentile limits, by redrawing clusters.
-
-    Parameters
-    ----------
-    X, times, strata : as for `predict_fine_gray`.
-    rng : of the draws; the same state gives the same limits.
-    repetitions : bootstrap samples; censoring weights, coefficients and baseline are estimated
-        anew in each. A sample that is not followed up to a time keeps its last incidence there.
-    level : of the interval.
-
-    Raises
-    ------
-    InputError : as `predict_fine_gray`; fewer than 2 repetitions.
-    NotEstimableError : more than `MOST_FAILED` of the samples have no fit.
-
-    Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
-    """
-    check_level(level)
-    if repetitions < 2:
-        raise InputError("an interval needs repetitions", where="repetitions", fix="500 or more")
-    matrix, codes = _new_people(fit, X, strata)
-    when = np.atleast_1d(np.asarray(times, dtype=float))
-    incidence = predict_fine_gray(fit, matrix, when, strata=codes)
-    clusters = int(fit.people.max()) + 1
-    drawn: list[Floats] = []
-    for _ in range(repetitions):
-        counts = np.bincount(rng.integers(clusters, size=clusters), minlength=clusters)
-        sample = _redraw(fit, counts[fit.people])
-        if sample is not None:
-            drawn.append(_incidence(sample, matrix, when, codes))
-    failed = repetitions - len(drawn)
-    if failed > MOST_FAILED * repetitions:
-        raise NotEstimableError(
-            f"{failed} of {repetitions} bootstrap samples have no fit",
-            where="bootstrap_incidence",
-            fix="use fewer columns, or merge rare labels and small strata",
-        )
-    edges = [(1 - level) / 2, (1 + level) / 2]
-    lower, upper = np.quantile(drawn, edges, axis=0)
-    unknown = np.isnan(incidence)
-    for each in (lower, upper, std_err := np.std(drawn, axis=0, ddof=1)):
-        each[unknown] = np.nan
-    return IncidenceInterval(
-        incidence=incidence, std_err=std_err, lower=lower, upper=upper, failed=failed
-    )
-
-
-def _redraw(fit: FineGrayFit, counts: Ints) -> FineGrayFit | None:
-    """Fit again with each row counted `counts` (n,) times; None where that has no fit."""
-    kept = np.flatnonzero(counts)
-    rows = fit.seen.rows
-    strata = rows.strata[kept]
-    if len(np.unique(strata)) <= rows.strata.max():
-        return None  # a stratum without a baseline
-    part = Rows(
-        entry=rows.entry[kept],
-        exit=rows.exit[kept],
-        event=rows.event[kept],
-        weights=rows.weights[kept] * counts[kept],
-        strata=strata,
-        clusters=None,
-    )
-    seen = Observed(
-        rows=part,
-        begins=fit.seen.begins[kept],
-        ends=fit.seen.ends[kept],
-        groups=fit.seen.groups[kept],
-        ties=fit.seen.ties,
-    )
-    try:
-        return _fit(fit.X[kept], seen, fit.people[kept], fit.cause, fit.cox.data.ties, fit.names)
-    except GmtsError:
-        return None
-
-
-def _new_people(
-    fit: FineGrayFit, X: npt.ArrayLike, strata: npt.ArrayLike | None
-) -> tuple[Floats, Ints]:
-    matrix = np.asarray(X, dtype=float)
-    p, known = len(fit.coefficients), int(fit.seen.rows.strata.max()) + 1
-    if matrix.ndim != 2 or matrix.shape[1] != p:
-        raise InputError(f"X has shape {matrix.shape}, the fit has {p} columns", where="X")
-    if not np.isfinite(matrix).all():
-        raise InputError("X holds values that are missing or infinite", where="X")
-    if strata is None and known > 1:
-        raise InputError(f"the fit has {known} strata: say which each row is of", where="strata")
-    n = len(matrix)
-    codes = np.zeros(n, dtype=np.int64) if strata is None else np.asarray(strata, dtype=np.int64)
-    if codes.shape != (n,) or ((codes < 0) | (codes >= known)).any():
-        raise InputError(f"strata must be {n} codes from 0 to {known - 1}", where="strata")
-    return matrix, codes
 
 
 def _refuse_unknown(rows: Rows) -> None:

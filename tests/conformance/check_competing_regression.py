@@ -27,8 +27,8 @@ from gmts_models.stats.fine_gray import (
     FineGrayFit,
     fine_gray_covariance,
     fit_fine_gray,
-    predict_fine_gray,
 )
+from gmts_models.stats.fine_gray_prediction import predict_fine_gray
 
 Floats = npt.NDArray[np.float64]
 MGUS2 = ("age10", "male", "hgb", "mspike")

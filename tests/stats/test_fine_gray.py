@@ -18,9 +18,12 @@ from gmts_models.stats.cox import fit as cox_fit
 from gmts_models.stats.cox import robust
 from gmts_models.stats.fine_gray import (
     FineGrayFit,
-    bootstrap_incidence,
     fine_gray_covariance,
     fit_fine_gray,
+)
+from gmts_models.stats.fine_gray_prediction import (
+    bootstrap_incidence,
+    fine_gray_curves,
     predict_fine_gray,
 )
 
@@ -264,7 +267,7 @@ def test_strata_have_baselines_of_their_own() -> None:
 def test_bootstrap_is_reproducible_and_keeps_people_whole() -> None:
     d = _draw(2, 120)
     fit = fit_fine_gray(**d)
-    x = [[0.0, 0], [1, 1]]
+    x = np.array([[0.0, 0], [1, 1]])
     one = bootstrap_incidence(fit, x, [3, 6, 99], rng=np.random.default_rng(1), repetitions=40)
     two = bootstrap_incidence(fit, x, [3, 6, 99], rng=np.random.default_rng(1), repetitions=40)
     np.testing.assert_array_equal(one.lower, two.lower)
@@ -285,6 +288,16 @@ def test_bootstrap_is_reproducible_and_keeps_people_whole() -> None:
     )
     again = bootstrap_incidence(split, x, [3, 6, 99], rng=np.random.default_rng(1), repetitions=40)
     np.testing.assert_allclose(again.lower, one.lower, rtol=1e-7)
+    # Percentiles are of the same draws, and the curves keep all that prediction needs.
+    share = bootstrap_incidence(
+        fit, x, [6], rng=np.random.default_rng(1), repetitions=40, interval="percentile"
+    )
+    np.testing.assert_allclose(share.std_err[:, 0], one.std_err[:, 1], rtol=1e-12)
+    assert (share.lower < share.incidence).all()
+    assert (share.incidence < share.upper).all()
+    np.testing.assert_array_equal(
+        predict_fine_gray(fine_gray_curves(fit), x, [3, 99]), one.incidence[:, [0, 2]]
+    )
 
 
 def test_bootstrap_refuses_what_seldom_fits() -> None:
@@ -339,14 +352,13 @@ def test_coefficients_are_unbiased_and_covered(late: bool) -> None:
     bias = estimates.mean(axis=0) - TRUE
     noise = estimates.std(axis=0) / np.sqrt(REPETITIONS)
     covered = (np.abs(estimates - TRUE) < 1.959964 * errors).mean(axis=0)
-    print(f"late {late}: bias {bias} (SE {noise}), coverage {covered}")
     assert (np.abs(bias) < 4 * noise + 0.01).all(), (bias, noise)
     assert (np.abs(covered - 0.95) < 4 * np.sqrt(0.95 * 0.05 / REPETITIONS) + 0.01).all(), covered
 
 
 @pytest.mark.slow
 def test_bootstrap_limits_cover() -> None:
-    """Percentile limits of the incidence at 24 months, 200 people each time."""
+    """Limits of the incidence at 24 months, 200 people each time."""
     rng = np.random.default_rng(12)
     repetitions, samples = (200, 200) if REPETITIONS >= 2000 else (30, 60)
     x = np.array([[0.0, 0], [1, 1]])
@@ -358,7 +370,6 @@ def test_bootstrap_limits_cover() -> None:
         got = bootstrap_incidence(fit, x, [24], rng=rng, repetitions=samples)
         covered[r] = (got.lower[:, 0] <= truth) & (truth <= got.upper[:, 0])
     share = covered.mean(axis=0)
-    print(f"bootstrap coverage {share} of {repetitions}")
     # So few samples make the limits themselves uncertain, which costs about a hundredth.
     assert (np.abs(share - 0.95) < 4 * np.sqrt(0.95 * 0.05 / repetitions) + 0.02).all(), share
 
