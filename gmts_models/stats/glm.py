@@ -11,17 +11,22 @@ from typing import Literal, Protocol, assert_never
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg, special
+from scipy import special
 
-from gmts_models.errors import FitError, InputError
+from gmts_models.errors import InputError
 from gmts_models.outcome import Bools, Floats
+from gmts_models.stats.information import (
+    no_maximum,
+    refuse_collinear,
+    solve_positive,
+    weighted_gram,
+)
 
 Link = Literal["log", "logit", "cloglog"]
 """The link, which fixes the family: "log" is Poisson's, "logit" and "cloglog" are binomial."""
 
 _MAX_STEPS = 60
 _DONE = 1e-18  # Newton decrement: the next step is within 1e-9 standard errors
-_COLLINEAR = 1e-12  # share of a column's sum of squares that the others leave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +123,12 @@ def fit_glm(
             raise no_maximum(step * np.abs(X).max(axis=0), labels)
     else:
         raise no_maximum(step * np.abs(X).max(axis=0), labels)
-    identity = np.eye(len(coef))
+    covariance = solve_positive(weighted_gram(X, weight * terms.information), np.eye(len(coef)))
+    if link == "cloglog":
+        _refuse_underflow(X[weight > 0], coef, covariance, labels)
     return GLMFit(
         coef=coef,
-        covariance=solve_positive(weighted_gram(X, weight * terms.information), identity),
+        covariance=covariance,
         linear_predictor=X @ coef + shift,
         mean=terms.mean,
         score=X * (weight * terms.score)[:, None],
@@ -242,22 +249,6 @@ def check_glm(
     return design, outcome, shift, weight
 
 
-def refuse_collinear(X: Floats, weight: Floats, names: list[str]) -> None:
-    """Raise FitError that names columns which are zero, or combinations of those before them."""
-    gram = weighted_gram(X, weight)
-    size = np.sqrt(np.diag(gram))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scaled = np.where(size[:, None] * size > 0, gram / (size[:, None] * size), 0.0)
-    _, pivot, rank, _ = linalg.lapack.dpstrf(scaled, tol=_COLLINEAR)
-    if rank < len(names):
-        without = ", ".join(names[j - 1] for j in sorted(pivot[rank:]))
-        raise FitError(
-            "some columns are zero or combinations of others",
-            where=f"fit_glm, {without}",
-            fix="drop them",
-        )
-
-
 def _start(X: Floats, y: Floats, offset: Floats, weight: Floats, link: Link) -> Floats:
     """Regress a first guess of the linear predictor, taken from y alone, on the columns."""
     match link:
@@ -299,26 +290,6 @@ def _climb(
     return coef, terms, False
 
 
-def weighted_gram(X: Floats, weight: Floats) -> Floats:
-    """Return (p, p) the sum over rows of weight x x'."""
-    return np.asarray(X.T @ (weight[:, None] * X))
-
-
-def solve_positive(matrix: Floats, right: Floats) -> Floats:
-    """Solve with a positive definite matrix, whatever the columns' units."""
-    scale = 1 / np.sqrt(np.diag(matrix))
-    column = scale if right.ndim == 1 else scale[:, None]
-    try:
-        factor = linalg.cho_factor(matrix * scale[:, None] * scale)
-    except (linalg.LinAlgError, ValueError):
-        raise FitError(
-            "the information matrix is not positive definite: the likelihood has no maximum",
-            where="fit_glm",
-            fix="drop columns that tell exactly who has an event, or use Firth's penalty",
-        ) from None
-    return np.asarray(column * linalg.cho_solve(factor, column * right))
-
-
 def unit_deviance(link: Link, y: Floats, mean: Floats) -> Floats:
     """Return (n,) each row's part of the deviance."""
     fitted = special.xlogy(y, mean)
@@ -328,12 +299,8 @@ def unit_deviance(link: Link, y: Floats, mean: Floats) -> Floats:
     return np.asarray(2 * (full - fitted - special.xlog1py(1 - y, -mean)))
 
 
-def no_maximum(moving: Floats, names: list[str]) -> FitError:
-    """Return the error of separation; `moving` (p,) is how far each column still pulls."""
-    far = np.abs(moving) > 0.1 * np.abs(moving).max()
-    which = ", ".join(name for name, is_far in zip(names, far, strict=True) if is_far)
-    return FitError(
-        "the likelihood has no maximum: the data tell some outcomes exactly (separation)",
-        where=f"fit_glm, {which}",
-        fix="drop or merge these columns, or use Firth's penalty",
-    )
+def _refuse_underflow(X: Floats, coef: Floats, covariance: Floats, names: list[str]) -> None:
+    """Refuse a stop where all leave: there 1 - mean vanishes so fast that steps look small."""
+    std_err = np.sqrt(np.einsum("ij,jk,ik->i", X, covariance, X, optimize=True))
+    if (std_err > 20 + np.abs(X @ coef)).any():
+        raise no_maximum(np.sqrt(np.diag(covariance)) * np.abs(X).max(axis=0), names)

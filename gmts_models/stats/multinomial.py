@@ -11,7 +11,7 @@ from scipy import special
 
 from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.outcome import Floats, Ints
-from gmts_models.stats.glm import no_maximum, refuse_collinear, solve_positive
+from gmts_models.stats.information import no_maximum, refuse_collinear, solve_positive
 
 _MAX_STEPS = 60
 _DONE = 1e-18  # Newton decrement, as in glm.py

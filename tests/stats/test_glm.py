@@ -147,7 +147,13 @@ def test_events_without_a_maximum_are_refused_by_name() -> None:
     for link in LINKS:
         with pytest.raises(FitError, match="no maximum") as error:
             fit_glm(X, y, link=link, names=names)
-        assert error.value.where == "fit_glm, finance"
+        assert error.value.where == "regression, finance"
+    for link in ("logit", "cloglog"):
+        with pytest.raises(FitError, match="no maximum") as error:
+            fit_glm(X, y | nobody, link=link, names=names)
+        assert error.value.where == "regression, finance"
+        with pytest.raises(FitError, match="no maximum"):
+            fit_glm(X[:, :1], np.ones(200), link=link)
     with pytest.raises(FitError, match="no maximum") as error:
         fit_glm(X, x[:, 0] > 0, link="logit", names=names)
     assert error.value.where is not None

@@ -81,4 +81,4 @@ def test_bad_input_is_refused() -> None:
     nobody = (np.arange(len(y)) < 40) & (y != 1)
     with pytest.raises(FitError, match="no maximum") as error:
         fit_multinomial(np.column_stack([X, nobody]), y, names=["one", "age", "finance"])
-    assert error.value.where == "fit_glm, finance"
+    assert error.value.where == "regression, finance"

@@ -85,7 +85,7 @@ def test_bad_input_is_refused() -> None:
         piecewise_exponential(X[:5], exit_, left, entry, cuts=[6])
     with pytest.raises(FitError) as error:
         piecewise_exponential(X, exit_, left & (exit_ <= 6), entry, cuts=[6])
-    assert error.value.where == "fit_glm, months 6 to inf"
+    assert error.value.where == "regression, months 6 to inf"
 
 
 @pytest.mark.slow
