@@ -55,9 +55,10 @@ def gray_test(
     ------
     InputError : invalid rows, one group only, weights that are not whole numbers, a cause that
         is unknown or below 1, or `rho` that is not finite.
-    NotEstimableError : nobody left from `cause`; a group comes under observation again after all
-        who were at risk in it had left (delayed entry); the joint incidence is estimated as 1
-        while groups are still compared; or the variance is singular (-1 in R).
+    NotEstimableError : nobody left from `cause`; nobody of a group is under observation when
+        others leave, and later somebody is, or all of it have left and somebody comes (delayed
+        entry: its incidence until then is unknown); the joint incidence is estimated as 1 while
+        groups are still compared; or the variance is singular (-1 in R).
 
     Notes
     -----
@@ -170,11 +171,12 @@ def _tabulate(rows: Rows, group: Ints, k: int, of: Ints, cause: int) -> _Table:
     n = np.where(some, at_risk, 1.0)
     stays: Floats = np.cumprod((n - from_cause - from_others) / n, axis=0, dtype=float)
     stay = np.concatenate([np.ones((1, k)), stays])[:-1]
-    if (some & (stay == 0)).any():
+    later = np.maximum.accumulate(some[::-1], axis=0)[::-1]
+    if ((some & (stay == 0)) | (~some & later)).any():
         raise NotEstimableError(
-            "a group comes under observation again after all at risk in it had left",
+            "a group comes under observation after others, or all of its own, have left",
             where=f"{_WHERE}, entry",
-            fix="start the clock later, or compare causes with the log-rank test",
+            fix="start the clock where all groups are seen, or compare the causes' hazards",
         )
     incidence = np.cumsum(stay * from_cause / n, axis=0)
     before = np.concatenate([np.zeros((1, k)), incidence])[:-1]
