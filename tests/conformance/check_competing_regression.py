@@ -13,16 +13,15 @@ import pandas as pd
 from check_cox import _columns, _compare_fit
 from reference import Case, against
 
-from gmts_models.stats import cause_specific
-from gmts_models.stats.cause_specific import (
-    CauseSpecificFit,
+from gmts_models.stats import cause_specific_prediction
+from gmts_models.stats.cause_specific import CauseSpecificFit, fit_cause_specific
+from gmts_models.stats.cause_specific_prediction import (
     absolute_risk_limits,
-    fit_cause_specific,
     predict_absolute_risk,
 )
 from gmts_models.stats.cox.fit import CoxFit
 from gmts_models.stats.cox.inference import robust_score_test
-from gmts_models.stats.cox.residuals import schoenfeld_residuals
+from gmts_models.stats.cox.residuals import schoenfeld_residuals, score_residuals
 from gmts_models.stats.fine_gray import (
     FineGrayFit,
     fine_gray_covariance,
@@ -303,8 +302,8 @@ def _errors_as_csc(fit: CauseSpecificFit, new: Floats, times: Sequence[float]) -
     """
     moved = {id(cox): _scores_once(cox) for cox in fit.fits}
     with (
-        patch.object(cause_specific, "score_residuals", lambda cox: moved[id(cox)]),
-        patch.object(cause_specific, "_through_hazard", _through_breslow),
+        patch.object(cause_specific_prediction, "score_residuals", lambda cox: moved[id(cox)]),
+        patch.object(cause_specific_prediction, "_through_hazard", _through_breslow),
     ):
         return absolute_risk_limits(fit, new, times, form="left sum").std_err
 
@@ -342,9 +341,7 @@ def multistate(case: Case) -> None:
     """
     fit, out = _by_cause(case), case.out
     case.agree("coefficients", np.concatenate([c.coefficients for c in fit.fits]), out["coef"])
-    moved = np.concatenate(
-        [cause_specific.score_residuals(cox) @ cox.covariance for cox in fit.fits], axis=1
-    )
+    moved = np.concatenate([score_residuals(cox) @ cox.covariance for cox in fit.fits], axis=1)
     _agree_matrix(case, "variance", moved.T @ moved, out["var"], FIT)
     both = [
         sum(cox.log_likelihood_null for cox in fit.fits),
