@@ -118,6 +118,9 @@ def fit_parametric(
     Late entry is conditioned on exactly. Case weights multiply the log-likelihood. Damped Newton
     steps on standardised columns, from the moments, through the intercept-only maximum.
 
+    The sandwich of weighted rows is that of replicated rows clustered by person; R (survival
+    3.5-3) leaves the weights out of its scores.
+
     Source: Kalbfleisch & Prentice (2002), The Statistical Analysis of Failure Time Data, ch. 3;
     Lin & Wei (1989), JASA 84:1074-1078, for the sandwich. Agrees with
     ``survival::survreg(Surv(...) ~ X, dist = name, scale = scale, cluster = clusters)``.

@@ -9,7 +9,7 @@ import numpy as np
 
 from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.parametric.distributions import Family
-from gmts_models.stats.parametric.likelihood import RowTerms, information, row_terms, score_rows
+from gmts_models.stats.parametric.likelihood import RowTerms, information, row_terms
 
 MOST_STEPS, MOST_HALVINGS = 200, 40
 _CLOSE = 1e-7
@@ -183,9 +183,10 @@ def _curve(
     problem: Problem, X: Floats, theta: Floats, terms: RowTerms, penalty: Floats
 ) -> tuple[Floats, Floats]:
     """Return gradient (k,) and the inverse of the information, made positive definite, (k, k)."""
-    scores = score_rows(terms, X, problem.strata, problem.scales)
-    gradient = problem.weights @ scores - penalty * theta
-    seen = information(terms, X, problem.strata, problem.weights, problem.scales)
+    w, strata, scales = problem.weights, problem.strata, problem.scales
+    by_tau = np.bincount(strata, w * terms.tau, scales)[:scales]
+    gradient = np.concatenate([X.T @ (w * terms.eta), by_tau]) - penalty * theta
+    seen = information(terms, X, strata, w, scales)
     size, axes = np.linalg.eigh(seen + np.diag(penalty))
     # Where the surface curves upwards, step along the gradient as if it curved down as much.
     size = np.maximum(np.abs(size), 1e-14 * np.abs(size).max())

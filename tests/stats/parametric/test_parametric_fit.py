@@ -186,6 +186,23 @@ def test_derivatives_of_narrow_intervals_are_those_of_the_density() -> None:
             np.testing.assert_allclose(getattr(got, part), getattr(want, part), atol=2e-8)
 
 
+def test_an_interval_as_good_as_without_end_is_right_censored() -> None:
+    """The far end of it contributes nothing, however steep the hazard there."""
+    for name, law in FAMILIES.items():
+        y, one = np.linspace(-3, 2, 9), np.ones(9)
+        none = np.full(9, -np.inf)
+        for far in (12.0, 60.0, 900.0):
+            with np.errstate(over="ignore"):
+                gone = law.standard.log_survival(np.array([far]))[0] < -60
+            if gone:
+                got = row_terms(law.standard, y, far * one, none, 0 * y, one)
+                want = row_terms(law.standard, y, np.inf * one, none, 0 * y, one)
+                for part in ("value", "eta", "tau", "eta_eta", "eta_tau", "tau_tau"):
+                    np.testing.assert_allclose(
+                        getattr(got, part), getattr(want, part), rtol=1e-9, atol=1e-12, err_msg=name
+                    )
+
+
 def test_the_maximum_is_reached_to_the_last_digit() -> None:
     d = pd.read_csv(LUNG)
     X = d[["age", "female", "ph.ecog"]].to_numpy(float)
