@@ -115,10 +115,10 @@ def test_lung_by_sex_agrees_with_r() -> None:
     ]  # fmt: skip
     assert_allclose(test.z, z, rtol=1e-12)
     assert_allclose(test.correlation[np.triu_indices(4, 1)], correlation, rtol=1e-12)
-    # Both are quasi-random integrals: R states an error of 6e-8, ours is within 4e-4 of p.
-    assert_allclose(test.p, 0.000984011679075, atol=4e-7)
+    # Both are quasi-random integrals: R states an error of 6e-8 and 3e-8, 6e-5 of p.
+    assert_allclose(test.p, 0.000984011679075, rtol=8e-5)
     less = max_combo(d["time"], d["status"], d["sex"], alternative="less")
-    assert_allclose(less.p, 0.000492000516718, atol=2e-7)
+    assert_allclose(less.p, 0.000492000516718, rtol=8e-5)
 
 
 # The integral
@@ -156,6 +156,17 @@ def test_two_variables_agree_with_scipy() -> None:
     correlation = np.array([[1, 0.7], [0.7, 1]])
     box = stats.multivariate_normal(cov=correlation).cdf([2, 2], lower_limit=[-2, -2])
     assert_allclose(chance_of_maximum(2.0, correlation, two_sided=True), 1 - box, rtol=1e-5)
+
+
+def test_variables_that_others_determine_are_bounded_exactly() -> None:
+    # Of two normals X, Y apart and their sum: P(|X|, |Y| or |X + Y| / sqrt 2 >= 2) by quadrature.
+    root = np.array([[1, 0], [0, 1], [np.sqrt(0.5), np.sqrt(0.5)]])
+    x = (np.arange(400_000) + 0.5) / 100_000 - 2
+    high = np.minimum(2, 2 * np.sqrt(2) - x)
+    low = np.maximum(-2, -2 * np.sqrt(2) - x)
+    inside = stats.norm.pdf(x) @ (stats.norm.cdf(high) - stats.norm.cdf(low)) / 100_000
+    p = chance_of_maximum(2.0, root @ root.T, two_sided=True)
+    assert_allclose(p, 1 - inside, rtol=2e-5)
 
 
 def test_the_same_data_give_the_same_digits() -> None:
