@@ -75,8 +75,8 @@ def check_rows(
     n = len(end)
     if n == 0:
         raise InputError("there are no rows", where=where)
-    begin = np.zeros(n) if entry is None else _numbers(entry, "entry", where)
-    weight = np.ones(n) if weights is None else _numbers(weights, "weights", where)
+    begin = _constant(0.0, n) if entry is None else _numbers(entry, "entry", where)
+    weight = _constant(1.0, n) if weights is None else _numbers(weights, "weights", where)
     code = np.asarray(event)
     if code.dtype != bool and not np.issubdtype(code.dtype, np.integer):
         whole = _numbers(event, "event", where)
@@ -105,9 +105,14 @@ def check_rows(
         exit=end,
         event=code.astype(np.int64),
         weights=weight,
-        strata=np.zeros(n, dtype=np.int64) if strata is None else _code(strata, "strata", where),
+        strata=_constant(0, n) if strata is None else _code(strata, "strata", where),
         clusters=None if clusters is None else _code(clusters, "clusters", where),
     )
+
+
+def _constant(value: float, n: int) -> npt.NDArray[Any]:
+    """Return n times a value, in the room of one; read only."""
+    return np.broadcast_to(np.asarray(value), (n,))
 
 
 def _numbers(values: npt.ArrayLike, name: str, where: str) -> Floats:

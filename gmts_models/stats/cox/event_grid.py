@@ -65,12 +65,8 @@ class Places:
 def event_grid(rows: Rows) -> EventGrid:
     """Return the grid of these rows; those of weight 0 do not count."""
     leavers = np.flatnonzero(rows.left & (rows.weights > 0))
-    return _grid(
-        rows.strata[leavers],
-        rows.exit[leavers],
-        np.ones(len(leavers), dtype=np.int64),
-        rows.weights[leavers],
-    )
+    stratum = rows.strata[leavers] if rows.strata.any() else None
+    return _grid(stratum, rows.exit[leavers], None, rows.weights[leavers])
 
 
 def join_grids(grids: Sequence[EventGrid]) -> EventGrid:
@@ -83,10 +79,10 @@ def join_grids(grids: Sequence[EventGrid]) -> EventGrid:
     )
 
 
-def _grid(stratum: Ints, time: Floats, deaths: Ints, weight: Floats) -> EventGrid:
+def _grid(stratum: Ints | None, time: Floats, deaths: Ints | None, weight: Floats) -> EventGrid:
     times = np.unique(time)
     position = _count_up_to(times, time) - 1
-    if len(stratum) and stratum.max() > 0:
+    if stratum is not None:
         keys, position = np.unique(stratum * len(times) + position, return_inverse=True)
         of_stratum, of_time = keys // len(times), times[keys % len(times)]
     else:
@@ -135,8 +131,10 @@ def _count_up_to(times: Floats, at: Floats) -> Ints:
 
 def _count_entered(times: Floats, entry: Floats) -> Ints:
     """Return (n,) how many of the sorted `times` have passed when each row enters."""
-    count = np.zeros(len(entry), dtype=np.int64)
     late = np.flatnonzero(entry > 0)  # without delayed entry a row is at risk at time 0 too
+    if not len(late):
+        return np.broadcast_to(np.int64(0), entry.shape)
+    count = np.zeros(len(entry), dtype=np.int64)
     count[late] = _count_up_to(times, entry[late])
     return count
 

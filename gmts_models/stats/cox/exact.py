@@ -21,6 +21,7 @@ from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.cox.event_grid import cumulate_down
 from gmts_models.stats.cox.fit import CoxData, cox_data
+from gmts_models.stats.cox.risk_sums import linear_predictor
 from gmts_models.stats.cox.trouble import refuse_aliased, refuse_monotone
 
 MOST_PRODUCTS = 20_000_000
@@ -100,7 +101,7 @@ def _risk_sets(data: CoxData) -> list[tuple[Ints, Ints]]:
     """Return for each place of the grid the rows at risk, those that leave last, and how many."""
     rows, grid = data.rows, data.grid
     k = len(grid)
-    joining = np.bincount(rows.last, minlength=k) - np.bincount(rows.late_until, minlength=k)
+    joining = np.diff(rows.pointer) - np.bincount(rows.late_until, minlength=k)
     size = cumulate_down(joining.astype(float), grid.starts)
     if float(size @ grid.deaths) > MOST_PRODUCTS:
         raise InputError(
@@ -125,7 +126,7 @@ def _evaluate(
 ) -> tuple[float, Floats, Floats]:
     """Return the exact log partial likelihood, its gradient (p,) and information (p, p)."""
     rows, p = data.rows, len(beta)
-    eta = rows.X @ beta + rows.offset
+    eta = linear_predictor(rows, beta)
     value, gradient, information = 0.0, np.zeros(p), np.zeros((p, p))
     for at_risk, died in sets:
         d = len(died)

@@ -247,10 +247,13 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
     p = data.rows.X.shape[1]
     P = np.zeros((p, p)) if penalty is None else np.asarray(penalty, dtype=float)
     P = np.diag(P) if P.ndim == 1 else P
-    null = likelihood_at(data, np.zeros(p))
-    refuse_aliased(null.information + P, data.rows.X, data.grid, data.names)
-    score_test = float(null.gradient @ linalg.solve(null.information + P, null.gradient))
-    beta, here = (np.zeros(p), null) if start is None else (start, likelihood_at(data, start))
+    here = likelihood_at(data, np.zeros(p))
+    null, at_zero = here.value, here.information + P
+    refuse_aliased(at_zero, data.rows.X, data.grid, data.names)
+    score_test = float(here.gradient @ linalg.solve(at_zero, here.gradient))
+    beta = np.zeros(p)
+    if start is not None:
+        beta, here = start, likelihood_at(data, start)
     steps, before = 0, np.inf
     for steps in range(MOST_STEPS + 1):
         gradient = here.gradient - P @ beta
@@ -263,16 +266,18 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
         before = length
         if steps == MOST_STEPS:
             raise FitError("the Cox fit does not converge", where="cox", fix="add a penalty")
-        beta, here = _climb(data, P, beta, step, here)
+        value = here.value
+        del here  # it is as long as the rows
+        beta, here = _climb(data, P, beta, step, value)
         if steps >= _MANY_STEPS:
-            refuse_monotone(null.information + P, here.information + P, data.names)
-    refuse_monotone(null.information + P, here.information + P, data.names)
+            refuse_monotone(at_zero, here.information + P, data.names)
+    refuse_monotone(at_zero, here.information + P, data.names)
     return CoxFit(
         coefficients=beta,
         covariance=linalg.cho_solve(factor, np.eye(p)),
         information=here.information,
         log_likelihood=here.value,
-        log_likelihood_null=null.value,
+        log_likelihood_null=null,
         score_test=score_test,
         steps=steps,
         data=data,
@@ -281,10 +286,10 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
 
 
 def _climb(
-    data: CoxData, P: Floats, beta: Floats, step: Floats, here: Likelihood
+    data: CoxData, P: Floats, beta: Floats, step: Floats, value: float
 ) -> tuple[Floats, Likelihood]:
     """Go a Newton step, or as much of it as climbs."""
-    floor = here.value - beta @ P @ beta / 2 - 1e-11 * abs(here.value)
+    floor = value - beta @ P @ beta / 2 - 1e-11 * abs(value)
     for _ in range(MOST_HALVINGS):
         trial = beta + step
         risk, at = _risk_at(data, trial)

@@ -118,9 +118,9 @@ def weighted_information(fit: CoxFit, g: Floats) -> Floats:
 def weighted_score(fit: CoxFit, g: Floats) -> Floats:
     """Return (p,) the sum over departures of w g(t) times their Schoenfeld residual."""
     rows = fit.data.rows
-    died = np.flatnonzero(rows.left)
-    residual = rows.X[died] - risk_set_means(fit).at_departure[rows.last[died]]
-    return np.asarray((rows.weights[died] * g[rows.last[died]]) @ residual)
+    died, died_at = rows.died, rows.died_at
+    residual = rows.X[died] - risk_set_means(fit).at_departure[died_at]
+    return np.asarray((rows.weights[died] * g[died_at]) @ residual)
 
 
 def _transformed(fit: CoxFit, transform: Transform | Floats) -> Floats:

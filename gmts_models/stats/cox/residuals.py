@@ -78,11 +78,11 @@ def score_residuals(fit: CoxFit) -> Floats:
     means = risk_set_means(fit)
     passed = means.passed[rows.last]
     passed[rows.late] -= means.passed[rows.late_until]
-    died = np.flatnonzero(rows.left)
-    passed[died] -= means.tied_hazard[rows.last[died]]
+    died, died_at = rows.died, rows.died_at
+    passed[died] -= means.tied_hazard[died_at]
     relative = (fit.likelihood.risk / rows.weights)[:, None]
     inner = relative * (passed - rows.X * hazard_passed(rows, grid, at)[:, None])
-    inner[died] += rows.X[died] - means.at_departure[rows.last[died]]
+    inner[died] += rows.X[died] - means.at_departure[died_at]
     result = np.zeros((len(fit.data.given), rows.X.shape[1]))
     result[rows.order] = inner
     return result
@@ -119,9 +119,9 @@ class SchoenfeldResiduals:
 def schoenfeld_residuals(fit: CoxFit) -> SchoenfeldResiduals:
     """Return Schoenfeld's residuals and their scaled form (Grambsch & Therneau 1994)."""
     rows, given = fit.data.rows, fit.data.given
-    died = np.flatnonzero(rows.left)
-    died = died[np.lexsort((rows.order[died], rows.last[died]))]
-    residual = rows.X[died] - risk_set_means(fit).at_departure[rows.last[died]]
+    by_time = np.lexsort((rows.order[rows.died], rows.died_at))
+    died, died_at = rows.died[by_time], rows.died_at
+    residual = rows.X[died] - risk_set_means(fit).at_departure[died_at]
     return SchoenfeldResiduals(
         row=rows.order[died],
         time=given.exit[rows.order[died]],

@@ -47,9 +47,9 @@ class CoxRows:
     Attributes
     ----------
     X : (n, p) columns, less `centre`.
-    weights, offset : (n,).
+    weights : (n,).
+    offset : (n,), None where there is none.
     left : (n,) bool.
-    last : (n,) int, increasing: the last place at which the row is at risk.
     pointer : (k + 1,) int; the rows pointer[j]..pointer[j + 1] - 1 have the last place j.
     died : (d,) int positions of the rows that leave.
     died_pointer : (k + 1,) int, as `pointer`, into `died`.
@@ -62,9 +62,8 @@ class CoxRows:
 
     X: Floats
     weights: Floats
-    offset: Floats
+    offset: Floats | None
     left: Bools
-    last: Ints
     pointer: Ints
     died: Ints
     died_pointer: Ints
@@ -73,41 +72,61 @@ class CoxRows:
     order: Ints
     centre: Floats
 
+    @property
+    def last(self) -> Ints:
+        """(n,) int, increasing: the last place at which each row is at risk."""
+        return np.repeat(np.arange(len(self.pointer) - 1), np.diff(self.pointer))
+
+    @property
+    def died_at(self) -> Ints:
+        """(d,) int, increasing: the places at which the rows `died` leave."""
+        return np.repeat(np.arange(len(self.pointer) - 1), np.diff(self.died_pointer))
+
 
 def cox_rows(
     X: Floats, rows: Rows, grid: EventGrid, centre: Floats, offset: Floats | None = None
 ) -> CoxRows:
     """Sort rows by the last place of `grid` at which they are at risk, and centre X (n, p)."""
-    at = places(grid, rows)
-    used = (at.first <= at.last) & (rows.weights > 0)
-    order = np.flatnonzero(used)
-    last = at.last[order]
-    if len(grid) <= np.iinfo(np.uint16).max:
-        by_last = np.argsort(last.astype(np.uint16), kind="stable")  # by radix
-    else:
-        by_last = np.argsort(last)
-    order, last = order[by_last], last[by_last]
-    first = at.first[order]
-    late = np.flatnonzero(first > _stratum_starts(grid)[last])
-    late = late[np.argsort(first[late], kind="stable")]
+    order, last, late, late_until = _in_order(rows, grid)
     left = rows.left[order]
     died = np.flatnonzero(left)
+    pointer, died_pointer = _pointer(last, len(grid)), _pointer(last[died], len(grid))
+    del last
     centred = np.take(X, order, axis=0)
     centred -= centre
     return CoxRows(
         X=centred,
         weights=rows.weights[order],
-        offset=np.zeros(len(order)) if offset is None else offset[order],
+        offset=None if offset is None else offset[order],
         left=left,
-        last=last,
-        pointer=_pointer(last, len(grid)),
+        pointer=pointer,
         died=died,
-        died_pointer=_pointer(last[died], len(grid)),
+        died_pointer=died_pointer,
         late=late,
-        late_until=first[late] - 1,
+        late_until=late_until,
         order=order,
         centre=centre,
     )
+
+
+def _in_order(rows: Rows, grid: EventGrid) -> tuple[Ints, Ints, Ints, Ints]:
+    """Return the order of the rows ever at risk, and in it their last places, and the late ones."""
+    at = places(grid, rows)
+    used = (at.first <= at.last) & (rows.weights > 0)
+    kept = None if used.all() else np.flatnonzero(used)
+    last = at.last if kept is None else at.last[kept]
+    if len(grid) <= np.iinfo(np.uint16).max:
+        order = np.argsort(last.astype(np.uint16), kind="stable")  # by radix
+    else:
+        order = np.argsort(last)
+    last = last[order]
+    order = order if kept is None else kept[order]
+    if not rows.entry.any():
+        return order, last, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    first = at.first[order]
+    late = np.flatnonzero(first > _stratum_starts(grid)[last])
+    late = late[np.argsort(first[late], kind="stable")]
+    return order, last, late, first[late] - 1
 
 
 def _pointer(place: Ints, k: int) -> Ints:
@@ -146,13 +165,17 @@ class RiskSums:
 
 def linear_predictor(rows: CoxRows, beta: Floats) -> Floats:
     """Return (n,) eta, of the centred columns."""
-    return np.asarray(rows.X @ beta + rows.offset, dtype=float)
+    eta = rows.X @ beta
+    if rows.offset is not None:
+        eta += rows.offset
+    return np.asarray(eta, dtype=float)
 
 
 def risk_sums(rows: CoxRows, grid: EventGrid, eta: Floats) -> tuple[Floats, RiskSums]:
     """Return (n,) risks w exp(eta), and their sums by place of the grid."""
     with np.errstate(over="ignore", under="ignore"):
-        risk = rows.weights * np.exp(eta)
+        risk = np.exp(eta)
+        risk *= rows.weights
     of_died = risk[rows.died]
     joining = sum_segments(risk, rows.pointer)
     if len(rows.late):
@@ -234,9 +257,9 @@ def _efron(grid: EventGrid, at_risk: Floats, tied: Floats) -> tuple[Floats, Floa
     )
     gone = grid.gone * inverse
     mean_weight = grid.weight[grid.tied] / number
-    terms = (-np.log(inverse), inverse, gone, inverse * inverse, gone * inverse, gone * gone)
-    sums = mean_weight * np.array([np.add.reduceat(each, begin) for each in terms])
-    return sums[0], sums[1:]
+    pairs = ((inverse, 1.0), (gone, 1.0), (inverse, inverse), (gone, inverse), (gone, gone))
+    sums = [mean_weight * np.add.reduceat(a * b, begin) for a, b in pairs]
+    return -mean_weight * np.add.reduceat(np.log(inverse), begin), np.array(sums)
 
 
 def tied_shares(grid: EventGrid) -> tuple[Ints, Floats]:
@@ -276,21 +299,23 @@ class MomentSums:
 
 def moment_sums(rows: CoxRows, grid: EventGrid, risk: Floats, at: Increments) -> MomentSums:
     """Return the gradient and the first term of the information, of these rows."""
-    v = risk * hazard_passed(rows, grid, at)
-    return MomentSums(
-        gradient=(rows.weights * rows.left - v) @ rows.X, cross=weighted_cross(rows.X, v)
-    )
+    v = hazard_passed(rows, grid, at)
+    v *= risk
+    cross = weighted_cross(rows.X, v)
+    np.negative(v, out=v)
+    v[rows.died] += rows.weights[rows.died]
+    return MomentSums(gradient=v @ rows.X, cross=cross)
 
 
 def weighted_cross(X: Floats, v: Floats) -> Floats:
     """Return X' diag(v) X (p, p) for weights v (n,) >= 0, a chunk at a time."""
     n, p = X.shape
     size = int(np.clip(_CROSS_PRODUCT // max(1, p * p), 64, 16_384))
-    root = np.sqrt(np.maximum(v, 0.0))
     total, buffer = np.zeros((p, p)), np.empty((min(size, n), p))
     for begin in range(0, n, size):
         part = X[begin : begin + size]
-        scaled = np.multiply(part, root[begin : begin + size, None], out=buffer[: len(part)])
+        root = np.sqrt(np.maximum(v[begin : begin + size, None], 0.0))
+        scaled = np.multiply(part, root, out=buffer[: len(part)])
         total += scaled.T @ scaled
     return total
 

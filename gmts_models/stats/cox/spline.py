@@ -21,7 +21,7 @@ from gmts_models.stats.cox.risk_sums import Ties
 from gmts_models.stats.intervals import normal_quantile
 
 _DEGREE = 3
-_MOST_FITS, _SAME_PENALTY = 50, 1e-10
+_MOST_FITS, _SAME_DEGREES = 50, 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,16 +180,15 @@ def _penalty_for(data: CoxData, unit: Floats, spline: slice, df: float) -> tuple
     """
     fit = maximise(data, unit)
     scale = np.log(np.trace(fit.information[spline, spline]))
-    found = 0.0
     for _ in range(_MOST_FITS):
-        before, information = found, fit.information
+        information = fit.information
 
         def excess(log_penalty: float, of: Floats = information) -> float:
             return _degrees(of, np.exp(log_penalty) * unit, spline) - df
 
         found = optimize.brentq(excess, scale - 18, scale + 14, xtol=1e-13, rtol=1e-14)
         fit = maximise(data, np.exp(found) * unit, fit.coefficients)
-        if abs(found - before) < _SAME_PENALTY:
+        if abs(_degrees(fit.information, np.exp(found) * unit, spline) - df) < _SAME_DEGREES:
             return float(np.exp(found)), fit
     raise FitError("no penalty gives these degrees of freedom", where="df", fix="another df")
 
