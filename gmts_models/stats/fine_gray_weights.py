@@ -141,36 +141,22 @@ def weighted_rows(seen: Observed, cause: int, curves: list[ObservationCurve]) ->
     """
     rows = seen.rows
     counted = rows.weights > 0
-    events = np.unique(rows.exit[(rows.event == cause) & counted])
+    of_cause = (rows.event == cause) & counted
     competing = counted & rows.left & (rows.event != cause)
     exit_, end = rows.exit.copy(), float(rows.exit.max())
-    parts: list[tuple[Ints, Floats, Floats, Floats]] = []
-    for group, curve in enumerate(curves):
-        who = np.flatnonzero(competing & (seen.groups == group))
-        begin = np.searchsorted(curve.time, rows.exit[who], side="left")
-        stop = np.append(curve.time, end)
-        exit_[who] = np.maximum(rows.exit[who], stop[begin])
-        kept = np.unique(np.searchsorted(curve.time, events, side="left"))
-        first = np.searchsorted(kept, begin, side="right")
-        number = len(kept) - first
-        which = np.repeat(np.arange(len(who)), number)
-        place = kept[np.arange(len(which)) - np.repeat(np.cumsum(number) - len(kept), number)]
-        alive = curve.lost[place] == curve.lost[begin[which]]
-        which, place = which[alive], place[alive]
-        if (curve.unseen[place] != curve.unseen[begin[which]]).any():
-            raise FitError(
-                "after some people left from another cause nobody was under observation for a "
-                "while (delayed entry), so how often such people are seen cannot be told",
-                where="fine_gray, entry",
-                fix="start the clock after the gap: leave out who left before it, and enter the "
-                "others there",
-            )
-        # Nobody is at risk a second time at time 0, which an entry of 0 includes.
-        start = np.maximum(curve.time[place - 1], np.nextafter(0.0, 1.0))
-        weight = np.exp(curve.log[place] - curve.log[begin[which]])
-        parts.append((who[which], start, stop[place], weight))
+    parts = []
+    for stratum in np.unique(rows.strata[of_cause]):
+        events = np.unique(rows.exit[of_cause & (rows.strata == stratum)])
+        mine = competing & (rows.strata == stratum)
+        for group in np.unique(seen.groups[mine]):
+            who, curve = np.flatnonzero(mine & (seen.groups == group)), curves[group]
+            parts.append(_later_rows(curve, who, rows.exit[who], events, end))
+            begin = np.searchsorted(curve.time, rows.exit[who], side="left")
+            exit_[who] = np.append(curve.time, end)[begin]
     n = len(rows)
-    row, start, stop, weight = (np.concatenate(each) for each in zip(*parts, strict=True))
+    row, start, stop, weight = (
+        np.concatenate(each) for each in zip(_no_rows(), *parts, strict=True)
+    )
     all_rows = np.concatenate([np.arange(n), row])
     order = np.argsort(all_rows, kind="stable")
     return WeightedRows(
@@ -181,6 +167,35 @@ def weighted_rows(seen: Observed, cause: int, curves: list[ObservationCurve]) ->
         weight=np.concatenate([np.ones(n), weight])[order],
         extra=(np.arange(n + len(row)) >= n)[order],
     )
+
+
+def _later_rows(
+    curve: ObservationCurve, who: Ints, left_at: Floats, events: Floats, end: float
+) -> tuple[Ints, Floats, Floats, Floats]:
+    """Return row, entry, exit and weight of what follows the own rows of competitors `who`."""
+    begin = np.searchsorted(curve.time, left_at, side="left")
+    kept = np.unique(np.searchsorted(curve.time, events, side="left"))
+    number = len(kept) - np.searchsorted(kept, begin, side="right")
+    which = np.repeat(np.arange(len(who)), number)
+    place = kept[np.arange(len(which)) - np.repeat(np.cumsum(number) - len(kept), number)]
+    alive = curve.lost[place] == curve.lost[begin[which]]
+    which, place = which[alive], place[alive]
+    if (curve.unseen[place] != curve.unseen[begin[which]]).any():
+        raise FitError(
+            "after some people left from another cause nobody was under observation for a while "
+            "(delayed entry), so how often such people are seen cannot be told",
+            where="fine_gray, entry",
+            fix="start the clock after the gap: leave out who left before it, and enter the "
+            "others there",
+        )
+    # Nobody is at risk a second time at time 0, which an entry of 0 includes.
+    start = np.maximum(curve.time[place - 1], np.nextafter(0.0, 1.0))
+    weight = np.exp(curve.log[place] - curve.log[begin[which]])
+    return who[which], start, np.append(curve.time, end)[place], weight
+
+
+def _no_rows() -> tuple[Ints, Floats, Floats, Floats]:
+    return np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0), np.zeros(0)
 
 
 def sum_beyond(

@@ -104,6 +104,51 @@ def test_late_entry_as_finegray_has_it() -> None:
     np.testing.assert_allclose(fit.coefficients, [0.02273365417, -0.14286627448], rtol=1e-9)
 
 
+def test_strata_with_late_entry_as_finegray_has_them() -> None:
+    """R 4.2.2, survival 3.5-3, d = mgus2_lt.csv, m a copy of male.
+
+    fg <- finegray(Surv(entry, etime, ev) ~ age10 + hgb + m + pid + strata(male), data = d,
+                   etype = "1", id = pid)
+    coxph(Surv(fgstart, fgstop, fgstatus) ~ age10 + hgb + strata(m), data = fg, weights = fgwt,
+          cluster = pid)
+    """
+    d = pd.read_csv(REFERENCE / "data" / "mgus2_lt.csv")
+    fit = fit_fine_gray(
+        d[["age10", "hgb"]], d.etime, d.cause, d.entry, strata=d.male, censoring_strata=d.male
+    )
+    np.testing.assert_allclose(fit.coefficients, [-0.188197343247, 0.00743888789812], rtol=1e-9)
+    want = [0.00330580660563, 0.000325958257958, 0.000325958257958, 0.00196214374537]
+    np.testing.assert_allclose(fine_gray_covariance(fit, "known").ravel(), want, rtol=1e-9)
+    assert len(fit.weighted.row) == 23444
+
+
+def test_changing_columns_as_finegray_has_them() -> None:
+    """R as above, each person's rows cut at 30 and 90 months, and a column that changes there.
+
+    d2 <- survSplit(Surv(entry, etime, ev) ~ ., data = d, cut = c(30, 90), episode = "ep")
+    d2$x <- d2$age10 + .5 * d2$ep * d2$male
+    fg <- finegray(Surv(entry, etime, ev) ~ x + hgb + pid, data = d2, etype = "2", id = pid)
+    coxph(Surv(fgstart, fgstop, fgstatus) ~ x + hgb, data = fg, weights = fgwt, cluster = pid,
+          ties = "breslow")
+    """
+    d = pd.read_csv(REFERENCE / "data" / "mgus2_lt.csv")
+    entry, exit_, event, x, hgb, ids = [], [], [], [], [], []
+    for episode, (begin, end) in enumerate([(0, 30), (30, 90), (90, np.inf)], start=1):
+        part = d[(d.entry < end) & (d.etime > begin)]
+        entry += list(np.maximum(part.entry, begin))
+        exit_ += list(np.minimum(part.etime, end))
+        event += list(np.where(part.etime <= end, part.cause, 0))
+        x += list(part.age10 + 0.5 * episode * part.male)
+        hgb += list(part.hgb)
+        ids += list(part.index)
+    X = np.column_stack([x, hgb])
+    fit = fit_fine_gray(X, exit_, event, entry, cause=2, ids=ids, ties="breslow")
+    np.testing.assert_allclose(fit.coefficients, [0.521891447908, -0.1185580819], rtol=1e-9)
+    want = [0.00118442616058, 7.68634902025e-05, 7.68634902025e-05, 0.000426575727432]
+    np.testing.assert_allclose(fine_gray_covariance(fit, "known").ravel(), want, rtol=1e-9)
+    assert len(fit.weighted.row) == 14339
+
+
 def test_case_weights_are_people() -> None:
     """R's finegray leaves case weights out of G: .31648; the rows replicated give .31545."""
     d = pd.read_csv(REFERENCE / "data" / "mgus2_lt.csv")
