@@ -141,8 +141,8 @@ def _time_weights(rows: Rows, time_weight: TimeWeight) -> Floats:
     if time_weight == "n":
         return np.asarray(rows.left, dtype=float)
     weight = np.zeros(len(rows))
-    for each in np.unique(rows.strata[rows.left]):
-        part = np.flatnonzero(rows.strata == each)
+    order = np.argsort(rows.strata, kind="stable")
+    for part in np.split(order, np.flatnonzero(np.diff(rows.strata[order])) + 1):
         entry, exit_, w = rows.entry[part], rows.exit[part], rows.weights[part]
         left = rows.left[part]
         time = np.unique(exit_)

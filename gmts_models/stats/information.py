@@ -9,6 +9,7 @@ from gmts_models.errors import FitError
 from gmts_models.outcome import Floats
 
 _COLLINEAR = 1e-12  # share of a column's sum of squares that the others leave
+_BLOCK = 16_384  # rows
 
 
 def refuse_collinear(X: Floats, weight: Floats, names: list[str]) -> None:
@@ -29,7 +30,11 @@ def refuse_collinear(X: Floats, weight: Floats, names: list[str]) -> None:
 
 def weighted_gram(X: Floats, weight: Floats) -> Floats:
     """Return (p, p) the sum over rows of weight x x'."""
-    return np.asarray(X.T @ (weight[:, None] * X))
+    gram = np.zeros((X.shape[1], X.shape[1]))
+    for start in range(0, len(X), _BLOCK):  # what stays in cache is not written out and read again
+        part = X[start : start + _BLOCK]
+        gram += part.T @ (weight[start : start + _BLOCK, None] * part)
+    return gram
 
 
 def solve_positive(matrix: Floats, right: Floats) -> Floats:

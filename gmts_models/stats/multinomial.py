@@ -11,7 +11,12 @@ from scipy import special
 
 from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.outcome import Floats, Ints
-from gmts_models.stats.information import no_maximum, refuse_collinear, solve_positive
+from gmts_models.stats.information import (
+    no_maximum,
+    refuse_collinear,
+    solve_positive,
+    weighted_gram,
+)
 
 _MAX_STEPS = 60
 _DONE = 1e-18  # Newton decrement, as in glm.py
@@ -142,6 +147,6 @@ def _hessian(X: Floats, weight: Floats, chance: Floats) -> Floats:
     for a in range(k):
         for b in range(a, k):
             v = weight * chance[:, a] * ((a == b) - chance[:, b])
-            blocks[a, :, b] = X.T @ (v[:, None] * X)
+            blocks[a, :, b] = weighted_gram(X, v)
             blocks[b, :, a] = blocks[a, :, b].T
     return blocks.reshape(k * p, k * p)
