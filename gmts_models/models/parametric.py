@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gmts_models.data.months import DAYS_PER_MONTH
 from gmts_models.errors import InputError
-from gmts_models.models.coefficients import refuse_collinear, wald_table
+from gmts_models.models.coefficients import refuse_collinear, refuse_separated, wald_table
 from gmts_models.models.encoding import Design, apply_design, fit_design
 from gmts_models.models.protocol import (
     RiskMixin,
@@ -71,12 +71,9 @@ class _AFT(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
         self.design_, matrix = fit_design(self.encoder, frame)
         self.terms_ = self.design_.names
+        trouble = f"drop or merge the column, or add a penalty: {name}(alpha=...)"
         if self.alpha == 0:
-            refuse_collinear(
-                matrix,
-                self.terms_,
-                fix=f"drop or merge the column, or add a penalty: {name}(alpha=...)",
-            )
+            refuse_collinear(matrix, self.terms_, fix=trouble)
         rows = right_censored(np.maximum(y.exit, FIRST_DAY), y.left, y.entry)
         self.fit_ = fit_parametric(
             matrix, rows, self._family, alpha=self.alpha, columns=self.terms_
@@ -87,6 +84,7 @@ class _AFT(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self.scale_ = float(self.fit_.scale[0])
         p = len(spread)
         covariance = self.fit_.covariance[1 : p + 1, 1 : p + 1]
+        refuse_separated(self.fit_.coefficients[1:], covariance, self.terms_, fix=trouble)
         self.covariance_ = covariance / np.outer(spread, spread)
         return self
 

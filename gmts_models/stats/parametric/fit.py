@@ -13,7 +13,7 @@ from gmts_models.errors import InputError
 from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.parametric.distributions import Family, family
 from gmts_models.stats.parametric.likelihood import score_rows
-from gmts_models.stats.parametric.newton import Problem, Standardised, maximise, start
+from gmts_models.stats.parametric.newton import Maximum, Problem, Standardised, maximise, start
 from gmts_models.stats.parametric.observations import Observations
 from gmts_models.stats.parametric.trouble import (
     is_maximum,
@@ -136,43 +136,9 @@ def fit_parametric(
     standard = Standardised.of(matrix, rows.weights)
     refuse_dependent_columns(standard, rows.weights, labels)
 
-    ones = np.ones((len(rows), 1))
-    begin = start(problem)
-    found = null = maximise(problem, ones, begin, np.zeros(1))
-    null_exists = is_maximum(problem, null)
-    if matrix.shape[1]:
-        begin = null.theta if null_exists else begin
-        begin = np.concatenate([begin[:1], np.zeros(matrix.shape[1]), begin[1:]])
-        penalty = np.concatenate([[0.0], alpha / np.square(standard.spread)])
-        found = maximise(problem, np.hstack([ones, standard.Z]), begin, penalty)
+    null, found = _climb(problem, standard, alpha)
     refuse_no_maximum(problem, found, labels)
-
-    back = standard.back(problem.scales)
-    q = matrix.shape[1] + 1
-    naive = back @ found.covariance @ back.T
-    covariance = naive
-    if robust or rows.clusters is not None:
-        full = np.hstack([ones, matrix])
-        scores = score_rows(found.terms, full, problem.strata, problem.scales)
-        covariance = _sandwich(rows.weights[:, None] * scores @ naive, rows.clusters)
-    theta = back @ found.theta
-    return ParametricFit(
-        family=name,
-        coefficients=theta[:q],
-        scale=np.exp(theta[q:]) if fixed is None else np.array([fixed]),
-        scale_is_fixed=fixed is not None,
-        covariance=covariance,
-        naive_covariance=naive,
-        log_likelihood=float(rows.weights @ found.terms.value) + problem.jacobian,
-        null_log_likelihood=(
-            float(rows.weights @ null.terms.value) + problem.jacobian
-            if null_exists
-            else float("nan")
-        ),
-        gradient=np.asarray(np.linalg.solve(back.T, found.gradient), dtype=float),
-        distance=found.distance,
-        steps=null.steps + (found.steps if matrix.shape[1] else 0),
-    )
+    return _result(problem, rows, matrix, standard, null, found, robust=robust)
 
 
 def likelihood_ratio(fit: ParametricFit) -> LikelihoodRatio:
@@ -222,6 +188,55 @@ def _problem(law: Family, rows: Observations, offset: Floats, fixed: float | Non
         strata=rows.strata if fixed is None else np.zeros(len(rows), dtype=np.int64),
         fixed=fixed,
         jacobian=jacobian,
+    )
+
+
+def _climb(problem: Problem, standard: Standardised, alpha: float) -> tuple[Maximum, Maximum]:
+    """Return the fit of intercept and scales only, and the whole one (the same without columns)."""
+    ones = np.ones((len(standard.Z), 1))
+    begin = start(problem)
+    null = maximise(problem, ones, begin, np.zeros(1))
+    p = standard.Z.shape[1]
+    if not p:
+        return null, null
+    begin = null.theta if is_maximum(problem, null) else begin
+    begin = np.concatenate([begin[:1], np.zeros(p), begin[1:]])
+    penalty = np.concatenate([[0.0], alpha / np.square(standard.spread)])
+    return null, maximise(problem, np.hstack([ones, standard.Z]), begin, penalty)
+
+
+def _result(
+    problem: Problem,
+    rows: Observations,
+    X: Floats,
+    standard: Standardised,
+    null: Maximum,
+    found: Maximum,
+    *,
+    robust: bool,
+) -> ParametricFit:
+    """Take the fit back to the columns as they were given."""
+    back = standard.back(problem.scales)
+    q, w = X.shape[1] + 1, rows.weights
+    naive = covariance = back @ found.covariance @ back.T
+    if robust or rows.clusters is not None:
+        full = np.hstack([np.ones((len(X), 1)), X])
+        scores = score_rows(found.terms, full, problem.strata, problem.scales)
+        covariance = _sandwich(w[:, None] * scores @ naive, rows.clusters)
+    theta = back @ found.theta
+    null_value = float(w @ null.terms.value) if is_maximum(problem, null) else float("nan")
+    return ParametricFit(
+        family=problem.law.name,
+        coefficients=theta[:q],
+        scale=np.exp(theta[q:]) if problem.fixed is None else np.array([problem.fixed]),
+        scale_is_fixed=problem.fixed is not None,
+        covariance=covariance,
+        naive_covariance=naive,
+        log_likelihood=float(w @ found.terms.value) + problem.jacobian,
+        null_log_likelihood=null_value + problem.jacobian,
+        gradient=np.asarray(np.linalg.solve(back.T, found.gradient), dtype=float),
+        distance=found.distance,
+        steps=null.steps + (found.steps if found is not null else 0),
     )
 
 
