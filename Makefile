@@ -12,7 +12,7 @@ endif
 UV_COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint test-lowest-mlflow lock clean
+.PHONY: help setup demo test lint test-lowest-mlflow bench lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -42,10 +42,15 @@ test-lowest-mlflow:  ## the tests of tracking against the lowest MLflow allowed
 	@$(MAKE) --no-print-directory setup VENV=.venv-lowest-mlflow LOCK=locks/lowest-mlflow.txt
 	@.venv-lowest-mlflow/bin/python -m pytest -m tracking
 
+bench:           ## speed and memory against R and Python peers; ONLY=cox QUICK=1 for less
+	@$(MAKE) --no-print-directory setup VENV=.venv-bench LOCK=locks/bench.txt
+	@.venv-bench/bin/python -m benchmarks.run $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
 lock: setup      ## resolve the pinned versions anew
 	@echo 'uv>=0.9' | $(UV_COMPILE) - -o locks/uv.txt
 	@$(UV_COMPILE) pyproject.toml --extra dev -o locks/dev.txt
+	@$(UV_COMPILE) pyproject.toml --extra bench --constraints locks/dev.txt -o locks/bench.txt
 	@echo 'mlflow==3.10.0' | $(UV_COMPILE) pyproject.toml --extra dev --constraints - -o locks/lowest-mlflow.txt
 
 clean:           ## remove the environments
-	rm -rf .venv .venv-lowest-mlflow
+	rm -rf .venv .venv-lowest-mlflow .venv-bench
