@@ -134,9 +134,9 @@ def causes(case: Case) -> None:
     data = case.data()
     spell = np.minimum(data["spell"].to_numpy(float), 28)
     got = cause_hazards(data[["ui"]].to_numpy(float), spell, data["cause"], baseline=_log)
-    out, rough = case.out, 1e-3  # multinom's own accuracy is about 1e-4
-    case.agree("coef", got.coef, out["coef"], rtol=rough)
+    out = case.out
+    case.agree("coef", got.coef, out["coef"], rtol=ITERATED)
     se = np.sqrt(np.diag(got.covariance)).reshape(got.coef.shape)
-    case.agree("se", se, out["se"], rtol=rough)
+    case.agree("se", se, out["se"], rtol=ITERATED)
     case.agree("loglik", got.log_likelihood, out["loglik"], rtol=CLOSED_FORM)
     assert got.log_likelihood >= out["loglik"] - 1e-9

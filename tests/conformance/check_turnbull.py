@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from reference import Case, against
+from reference import CLOSED_FORM, Case, against
 
 from gmts_models.stats.turnbull import turnbull, turnbull_bounds
 
@@ -18,8 +18,9 @@ def health_workers(case: Case) -> None:
     middle = np.where(np.isinf(got.right), np.inf, (got.left + got.right) / 2)
     # R's times are sums and halves of the same decimals: equal within noise.
     survival = 1 - (middle <= time[:, None] + 1e-9) @ got.mass
-    # R's EM stops at about 1e-4, as the README of the values says.
-    case.agree("survival", survival, out["surv"], rtol=1e-4)
+    # In these data R's EM, which may stop at 1e-4, reaches the maximum (test_turnbull.py has a
+    # sample in which it does not).
+    case.agree("survival", survival, out["surv"], rtol=CLOSED_FORM)
     case.agree("n_times", len(time), out["n_times"])
     # The maximum is ours: no curve is better by more than `shortfall`.
     assert got.shortfall < 1e-9
