@@ -190,8 +190,8 @@ def cause_hazards(
     InputError : a cause is unknown; see also `person_periods`.
     NotEstimableError, FitError : see `fit_multinomial`.
 
-    Source: Allison (1982), Sociological Methodology 13:61-98. Agrees with ``nnet::multinom`` on
-    rows of persons and periods, to that function's four digits.
+    Source: Allison (1982), Sociological Methodology 13:61-98. Agrees with
+    ``nnet::multinom(reltol = 1e-14)`` on rows of persons and periods.
     """
     where = "cause_hazards"
     rows = check_rows(exit_, event, entry, weights, None, clusters, where=where, merge_ties=False)

@@ -65,8 +65,8 @@ def fit_multinomial(
     NotEstimableError : an outcome up to k never happens.
     FitError : columns are collinear, or the likelihood has no maximum (separation).
 
-    Source: McFadden (1974), Conditional logit analysis. Agrees with ``nnet::multinom(y ~ 0 + X)``
-    to that function's four digits.
+    Source: McFadden (1974), Conditional logit analysis. Agrees with
+    ``nnet::multinom(y ~ 0 + X, reltol = 1e-14)``.
     """
     X, outcome, weight = _check(X, y, weights)
     k, p = int(outcome.max()), X.shape[1]
