@@ -88,9 +88,7 @@ def _grid(stratum: Ints | None, time: Floats, deaths: Ints | None, weight: Float
     else:
         of_stratum, of_time = np.zeros(len(times), dtype=np.int64), times
     count = np.bincount(position, deaths, len(of_time)).astype(np.int64)
-    tied = np.flatnonzero(count > 1)
-    number = count[tied]
-    order = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
+    tied, gone = shares_of_ties(count)
     return EventGrid(
         stratum=of_stratum,
         time=of_time,
@@ -98,8 +96,16 @@ def _grid(stratum: Ints | None, time: Floats, deaths: Ints | None, weight: Float
         weight=np.bincount(position, weight, len(of_time)).astype(float),
         starts=np.flatnonzero(np.diff(of_stratum, prepend=-1)),
         tied=tied,
-        gone=order / np.repeat(number, number),
+        gone=gone,
     )
+
+
+def shares_of_ties(deaths: Ints) -> tuple[Ints, Floats]:
+    """Return the fields `tied` and `gone` of a grid with so many deaths (k,) at its places."""
+    tied = np.flatnonzero(deaths > 1)
+    number = deaths[tied]
+    order = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
+    return tied, order / np.repeat(number, number)
 
 
 def places(grid: EventGrid, rows: Rows) -> Places:
@@ -154,6 +160,8 @@ def cumulate_up(values: Floats, starts: Ints) -> Floats:
 
 def _cumulate(values: Floats, ends: Ints) -> Floats:
     """Cumulate within the segments that end before `ends` (increasing)."""
+    if len(ends) == 1:
+        return np.cumsum(values, axis=0)
     lengths = np.diff(ends, prepend=0)
     if len(ends) <= max(1, int(lengths.max(initial=0))):  # few long segments
         total = np.empty_like(values)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Floats
@@ -250,15 +249,14 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
     here = likelihood_at(data, np.zeros(p))
     null, at_zero = here.value, here.information + P
     refuse_aliased(at_zero, data.rows.X, data.grid, data.names)
-    score_test = float(here.gradient @ linalg.solve(at_zero, here.gradient))
+    score_test = float(here.gradient @ np.linalg.solve(at_zero, here.gradient))
     beta = np.zeros(p)
     if start is not None:
         beta, here = start, likelihood_at(data, start)
     steps, before = 0, np.inf
     for steps in range(MOST_STEPS + 1):
         gradient = here.gradient - P @ beta
-        factor = linalg.cho_factor(here.information + P)
-        step = linalg.cho_solve(factor, gradient)
+        step = np.linalg.solve(here.information + P, gradient)
         length = np.sqrt(max(0.0, float(gradient @ step)))
         if length < _LAST_STEP or before / 2 < length < _ROUNDING:
             beta = beta + step
@@ -268,13 +266,13 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
             raise FitError("the Cox fit does not converge", where="cox", fix="add a penalty")
         value = here.value
         del here  # it is as long as the rows
-        beta, here = _climb(data, P, beta, step, value)
+        beta, here = _climb(data, P, beta, np.asarray(step), value)
         if steps >= _MANY_STEPS:
             refuse_monotone(at_zero, here.information + P, data.names)
     refuse_monotone(at_zero, here.information + P, data.names)
     return CoxFit(
         coefficients=beta,
-        covariance=linalg.cho_solve(factor, np.eye(p)),
+        covariance=_inverse(here.information + P),
         information=here.information,
         log_likelihood=here.value,
         log_likelihood_null=null,
@@ -283,6 +281,12 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
         data=data,
         likelihood=here,
     )
+
+
+def _inverse(information: Floats) -> Floats:
+    """Return the inverse, exactly symmetric."""
+    inverse = np.linalg.inv(information)
+    return np.asarray((inverse + inverse.T) / 2)
 
 
 def _climb(

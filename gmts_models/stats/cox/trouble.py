@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import linalg
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Bools, Floats
@@ -53,13 +52,21 @@ def refuse_aliased(information: Floats, X: Floats, grid: EventGrid, names: tuple
 
 def _dependent(matrix: Floats, candidates: Bools) -> Bools:
     """Say which columns of a scaled information matrix the earlier ones determine."""
+    if candidates.all():
+        try:
+            # The squares of Cholesky's diagonal are what each has beyond the earlier ones.
+            own_parts = np.square(np.diag(np.linalg.cholesky(matrix)))
+        except np.linalg.LinAlgError:
+            own_parts = np.zeros(len(matrix))
+        if (own_parts > ALIASED * np.diag(matrix)).all():
+            return np.zeros(len(matrix), dtype=bool)
     lost = np.zeros(len(matrix), dtype=bool)
     kept: list[int] = []
     for j in np.flatnonzero(candidates):
         own = matrix[j, j]
         if kept:
             part = matrix[np.ix_(kept, kept)]
-            own -= matrix[j, kept] @ linalg.solve(part, matrix[kept, j], assume_a="pos")
+            own -= matrix[j, kept] @ np.linalg.solve(part, matrix[kept, j])
         if own <= ALIASED * matrix[j, j]:
             lost[j] = True
         else:
@@ -79,9 +86,9 @@ def refuse_monotone(at_zero: Floats, here: Floats, names: tuple[str, ...]) -> No
     flat = np.diag(here) <= MONOTONE * np.diag(at_zero)
     if not flat.any():
         try:
-            own = 1 / np.diag(linalg.inv(here))
-            flat = own <= MONOTONE / np.diag(linalg.inv(at_zero))
-        except linalg.LinAlgError:
+            own = 1 / np.diag(np.linalg.inv(here))
+            flat = own <= MONOTONE / np.diag(np.linalg.inv(at_zero))
+        except np.linalg.LinAlgError:
             flat = np.ones(len(names), dtype=bool)
     if flat.any():
         raise FitError(
