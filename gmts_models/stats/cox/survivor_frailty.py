@@ -49,6 +49,7 @@ class SurvivorFrailtyFit:
     theta_lower, theta_upper : profile likelihood limits; NaN where theta is fixed.
     coefficients : (p,).
     covariance : (p, p) given theta.
+    centre : (p,) means of the columns, to which the hazards belong.
     times, hazards : (k,) times of leaving, by stratum, and the baseline hazard at each.
     labels : (g,) groups, sorted.
     frailties : (g,) mean of each group's frailty, given all its data.
@@ -62,6 +63,7 @@ class SurvivorFrailtyFit:
     theta_upper: float
     coefficients: Floats
     covariance: Floats
+    centre: Floats
     times: Floats
     hazards: Floats
     labels: npt.NDArray[Any]
@@ -361,6 +363,7 @@ def _result(
         theta_upper=limits[1],
         coefficients=here.at[:p],
         covariance=inverse(here.information)[:p, :p],
+        centre=grouped.data.rows.centre,
         times=grouped.data.grid.time,
         hazards=np.exp(here.at[p:]),
         labels=grouped.labels,
