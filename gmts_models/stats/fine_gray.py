@@ -121,6 +121,8 @@ def fit_fine_gray(
     """
     rows = check_rows(exit_, event, entry, weights, strata, clusters, where=_WHERE)
     _refuse_unknown(rows)
+    if cause < 1:
+        raise InputError("causes are numbered from 1", where=f"{_WHERE}, cause")
     if not ((rows.event == cause) & (rows.weights > 0)).any():
         raise FitError(f"nobody leaves from cause {cause}", where=f"{_WHERE}, cause")
     if censoring_ties not in get_args(CensoringTies):
@@ -134,6 +136,8 @@ def fit_fine_gray(
         raise InputError(f"X has shape {matrix.shape}, but there are {len(rows)} rows", where="X")
     n = len(rows)
     people = np.arange(n) if ids is None else _codes(ids, n, "ids")
+    if ids is None and rows.clusters is not None:
+        _refuse_split_people(rows, rows.clusters)
     first, last = _ends_of_people(rows, people)
     seen = Observed(
         rows=rows,
@@ -236,21 +240,46 @@ def _codes(labels: npt.ArrayLike, n: int, name: str) -> Ints:
     return np.unique(array, return_inverse=True)[1].astype(np.int64)
 
 
+def _refuse_split_people(rows: Rows, clusters: Ints) -> None:
+    """Refuse clusters whose rows all follow on from each other: they are people."""
+    same, follows = _chains(rows, clusters)
+    if same.any() and follows[same].all():
+        raise InputError(
+            "the rows of each cluster follow on from each other, as those of one person do",
+            where=f"{_WHERE}, clusters",
+            fix="give people as ids, so that the end of a row is not taken for a censoring",
+        )
+
+
 def _ends_of_people(rows: Rows, people: Ints) -> tuple[Bools, Bools]:
     """Say which rows are the first, and which the last, of a person."""
-    order = np.lexsort((rows.exit, rows.entry, people))
-    same = people[order][1:] == people[order][:-1]
-    broken = same & (
-        (rows.entry[order][1:] != rows.exit[order][:-1]) | (rows.event[order][:-1] != 0)
-    )
-    if broken.any():
+    same, follows = _chains(rows, people)
+    if not follows[same].all():
         raise InputError(
-            f"{int(broken.sum())} rows of people do not follow on from the row before, or follow "
-            "an event",
+            f"{int((same & ~follows).sum())} rows of people do not follow on from the row before, "
+            "or follow an event",
             where=f"{_WHERE}, ids",
             fix="give each stay of a person its own id",
         )
+    order = _by_label(rows, people)
     first, last = np.ones(len(order), dtype=bool), np.ones(len(order), dtype=bool)
     first[order[1:]] = ~same
     last[order[:-1]] = ~same
     return first, last
+
+
+def _chains(rows: Rows, labels: Ints) -> tuple[Bools, Bools]:
+    """Say of each row but the first, by label and time, how it relates to the one before.
+
+    Returns
+    -------
+    same : (n - 1,) of the same label. follows : (n - 1,) begins where that ends without an event.
+    """
+    order = _by_label(rows, labels)
+    same = labels[order][1:] == labels[order][:-1]
+    follows = (rows.entry[order][1:] == rows.exit[order][:-1]) & ~rows.left[order][:-1]
+    return same, follows
+
+
+def _by_label(rows: Rows, labels: Ints) -> Ints:
+    return np.lexsort((rows.exit, rows.entry, labels))

@@ -103,7 +103,8 @@ def bootstrap_incidence(
         anew in each. A sample that is not followed up to a time keeps its last incidence there.
     level : of the interval.
     interval : normal limits with the samples' standard error, made for 1 - incidence on a scale
-        as in `kaplan_meier`; or the samples' "percentile", which needs more repetitions.
+        as in `kaplan_meier`; or the samples' "percentile", which needs more repetitions
+        and covers less in small samples (of 200 people 91 to 93 %, "log-log" 94 to 95 %).
 
     Raises
     ------

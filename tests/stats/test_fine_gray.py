@@ -161,7 +161,7 @@ def test_case_weights_are_people() -> None:
     0.774863155074, 0.490366419816 instead of the former.
     """
     d = pd.read_csv(REFERENCE / "data" / "mgus2_lt.csv")[:300]
-    rows = {
+    rows: dict[str, Any] = {
         "X": d[["age10", "male"]],
         "exit_": d.etime,
         "event": d.cause,
@@ -438,6 +438,8 @@ def test_bootstrap_limits_cover() -> None:
     [
         ({"event": [1, 2, 0, -1, 1, 0]}, InputError, "unknown cause"),
         ({"cause": 3}, FitError, "nobody leaves from cause 3"),
+        ({"cause": 0}, InputError, "numbered from 1"),
+        ({"entry": [0, 0, 0, 0, 0, 3], "clusters": [0, 1, 2, 3, 4, 3]}, InputError, "one person"),
         ({"X": np.zeros((3, 1))}, InputError, "X has shape"),
         ({"ids": [0, 1, 2, 3, 4, 4]}, InputError, "do not follow on"),
         ({"ids": [0, 1]}, InputError, "ids has shape"),
