@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from gmts_models.models.fitted import fit as fit
     from gmts_models.models.horizon_classifier import HorizonClassifier as HorizonClassifier
     from gmts_models.models.kaplan_meier import KaplanMeier as KaplanMeier
-    from gmts_models.models.weibull import WeibullAFT as WeibullAFT
+    from gmts_models.models.lifelines_adapter import GeneralisedGammaAFT as GeneralisedGammaAFT
+    from gmts_models.models.lifelines_adapter import SplineAFT as SplineAFT
+    from gmts_models.models.parametric import ExponentialAFT as ExponentialAFT
+    from gmts_models.models.parametric import LogLogisticAFT as LogLogisticAFT
+    from gmts_models.models.parametric import LogNormalAFT as LogNormalAFT
+    from gmts_models.models.parametric import WeibullAFT as WeibullAFT
     from gmts_models.outcome import Outcome as Outcome
     from gmts_models.reporting.retention import RetentionTable as RetentionTable
     from gmts_models.reporting.retention import retention_table as retention_table
@@ -36,16 +41,21 @@ _HOME = {
     "Checked": "data.people",
     "CoxPH": "models.cox",
     "Evaluation": "evaluation.evaluate",
+    "ExponentialAFT": "models.parametric",
     "FeatureTable": "features.table",
     "FittedModel": "models.fitted",
+    "GeneralisedGammaAFT": "models.lifelines_adapter",
     "GmtsError": "errors",
     "HorizonClassifier": "models.horizon_classifier",
     "KaplanMeier": "models.kaplan_meier",
+    "LogLogisticAFT": "models.parametric",
+    "LogNormalAFT": "models.parametric",
     "Outcome": "outcome",
     "People": "data.people",
     "RetentionTable": "reporting.retention",
     "Run": "experiment",
-    "WeibullAFT": "models.weibull",
+    "SplineAFT": "models.lifelines_adapter",
+    "WeibullAFT": "models.parametric",
     "build_features": "features.table",
     "evaluate": "evaluation.evaluate",
     "fit": "models.fitted",

@@ -62,20 +62,13 @@ def incidence_steps(rows: Rows, causes: int | None, *, where: str) -> IncidenceS
 
     Raises
     ------
-    InputError : a cause is unknown or above `causes`, every weight is 0, or a row's entry and exit
-        differ by floating-point noise only.
+    InputError : a cause is unknown or above `causes`, or every weight is 0.
     """
     count = _count_causes(rows.event, causes, where)
     rows = _of_some_weight(rows, where)
     time: Floats = np.unique(rows.exit).astype(float)
     exit_at = np.searchsorted(time, rows.exit) + 1
     entry_at = _positions(time, rows.entry)
-    if (empty := entry_at >= exit_at).any():
-        raise InputError(
-            f"entry and exit of {int(empty.sum())} row(s) are one time",
-            where=where,
-            fix="drop rows that cover no time",
-        )
     table = _tally(exit_at, rows, len(time), count)
     events = table[:, 1:]
     leaving = events.sum(axis=1)

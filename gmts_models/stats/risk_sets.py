@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gmts_models.errors import InputError
 from gmts_models.outcome import Bools, Floats, Ints
 from gmts_models.stats.rows import Rows
 
@@ -36,23 +35,13 @@ class RiskSets:
 
 
 def risk_sets(rows: Rows) -> RiskSets:
-    """Sum the rows by time of exit: one sort, the rest is linear in n.
-
-    Raises
-    ------
-    InputError : a row's entry and exit differ by floating-point noise only.
-    """
+    """Sum the rows by time of exit: one sort, the rest is linear in n."""
     time = np.unique(rows.exit)
     k = len(time)
     last = np.searchsorted(time, rows.exit)
     late = np.flatnonzero(rows.entry > 0)
     first = np.zeros(len(rows), dtype=np.int64)
     first[late] = np.searchsorted(time, rows.entry[late], side="right")
-    if (first > last).any():
-        raise InputError(
-            f"entry and exit of {int((first > last).sum())} row(s) are one time",
-            fix="drop rows that cover no time",
-        )
     w, left = rows.weights, rows.left
     ending = sum_at(last, w, k)
     events = sum_at(last[left], w[left], k)

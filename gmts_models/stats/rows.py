@@ -69,7 +69,7 @@ def check_rows(
     Raises
     ------
     InputError : no rows, unequal lengths, a value that is not a finite number, a negative time or
-        weight, an exit not after its entry, or an event code below -1.
+        weight, an exit not after its entry (by more than noise), or an event code below -1.
     """
     end = _numbers(exit_, "exit_", where)
     n = len(end)
@@ -92,12 +92,15 @@ def check_rows(
                 f"exit_ has {n} rows, {name} has shape {part.shape}", where=f"{where}, {name}"
             )
     for name, part in (("exit_", end), ("entry", begin), ("weights", weight)):
-        _refuse(part < 0, f"{name} is negative", where)
-    _refuse((end < begin) | ((end == begin) & (begin > 0)), "a row ends before it begins", where)
-    _refuse(code.astype(np.int64) < UNKNOWN_CAUSE, "event is below -1", where)
+        refuse_rows(part < 0, f"{name} is negative", where)
+    refuse_rows((end < begin) | ((end == begin) & (begin > 0)), "exit is not after entry", where)
+    refuse_rows(code.astype(np.int64) < UNKNOWN_CAUSE, "event is below -1", where)
     if merge_ties and begin.any():
         merged = merge_near_ties(np.concatenate([end, begin]))
         end, begin = merged[:n], merged[n:]
+        refuse_rows(
+            (end == begin) & (begin > 0), "entry and exit are one time, but for rounding,", where
+        )
     elif merge_ties:
         end = merge_near_ties(end)
     return Rows(
@@ -116,13 +119,19 @@ def _constant(value: float, n: int) -> npt.NDArray[Any]:
 
 
 def _numbers(values: npt.ArrayLike, name: str, where: str) -> Floats:
+    array = read_numbers(values, name, where)
+    refuse_rows(~np.isfinite(array), f"{name} is missing or infinite", where)
+    return array
+
+
+def read_numbers(values: npt.ArrayLike, name: str, where: str) -> Floats:
+    """Return (n,) floats, or raise InputError where `values` are not numbers in one dimension."""
     try:
         array = np.asarray(values, dtype=float)
     except (TypeError, ValueError):
         raise InputError(f"{name} must be numbers", where=f"{where}, {name}") from None
     if array.ndim != 1:
         raise InputError(f"{name} must have one dimension, has {array.ndim}", where=where)
-    _refuse(~np.isfinite(array), f"{name} is missing or infinite", where)
     return array
 
 
@@ -133,11 +142,12 @@ def _code(labels: npt.ArrayLike, name: str, where: str) -> Ints:
         array = array.astype(str)
     else:
         missing = array != array  # NaN, NaT
-    _refuse(missing, f"{name} is missing", where)
+    refuse_rows(missing, f"{name} is missing", where)
     return np.unique(array, return_inverse=True)[1].astype(np.int64)
 
 
-def _refuse(bad: Bools, what: str, where: str, most: int = 5) -> None:
+def refuse_rows(bad: Bools, what: str, where: str, most: int = 5) -> None:
+    """Raise InputError where any of (n,) `bad` is true, naming the first rows by number."""
     if bad.any():
         rows = np.flatnonzero(bad)
         more = ", ..." if len(rows) > most else ""

@@ -374,7 +374,7 @@ def test_holm_by_hand() -> None:
         ({"rho": -1.0}, "not be negative"),
         ({"gamma": np.nan}, "pairs"),
         ({"variance": "other"}, "variance must be"),
-        ({"entry": [5.0, 0, 0, 0, 0]}, "ends before it begins"),
+        ({"entry": [5.0, 0, 0, 0, 0]}, "exit is not after entry"),
     ],
 )
 def test_bad_input_is_refused(change: dict[str, Any], match: str) -> None:

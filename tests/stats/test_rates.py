@@ -107,7 +107,7 @@ def test_bad_input_is_refused() -> None:
         poisson_rates(np.ones((2, 1)), [0.0, 3.0], [True, True])
     with pytest.raises(InputError, match="whole numbers"):
         rate_ratios(exit_rates([1.0, 2], [True, True], None, [0.5, 1], [0, 1]))
-    with pytest.raises(InputError, match="ends before it begins"):
+    with pytest.raises(InputError, match="exit is not after entry"):
         exit_rates([1.0], [True], [2.0])
 
 

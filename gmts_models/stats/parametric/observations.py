@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Bools, Floats, Ints
-from gmts_models.stats.rows import check_rows
+from gmts_models.stats.rows import check_rows, read_numbers, refuse_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +110,13 @@ def interval_censored(
     As R's ``Surv(lower, upper, type = "interval2")``.
     """
     where = "interval_censored"
-    low, high = _limits(lower, "lower", where), _limits(upper, "upper", where)
+    low, high = read_numbers(lower, "lower", where), read_numbers(upper, "upper", where)
     if low.shape != high.shape:
         raise InputError(f"lower has shape {low.shape}, upper {high.shape}", where=where)
     low = np.where(np.isnan(low), -np.inf, low)
     high = np.where(np.isnan(high), np.inf, high)
-    _refuse((low > high) | (low == np.inf) | (high == -np.inf), "lower is above upper", where)
-    _refuse(np.isinf(low) & np.isinf(high), "both limits are missing", where)
+    refuse_rows((low > high) | (low == np.inf) | (high == -np.inf), "lower is above upper", where)
+    refuse_rows(np.isinf(low) & np.isinf(high), "both limits are missing", where)
     # The rest is checked as for rows that are there to the end.
     rest = check_rows(
         np.full(len(low), np.finfo(float).max),
@@ -131,7 +131,7 @@ def interval_censored(
     late = rest.entry > 0
     begin = np.where(late, rest.entry, -np.inf)
     low = np.where(late & (low <= 0), begin, low)
-    _refuse(late & ((low < begin) | (high <= begin)), "the time lies before entry", where)
+    refuse_rows(late & ((low < begin) | (high <= begin)), "the time lies before entry", where)
     return Observations(
         lower=low,
         upper=high,
@@ -140,23 +140,3 @@ def interval_censored(
         strata=rest.strata,
         clusters=rest.clusters,
     )
-
-
-def _limits(values: npt.ArrayLike, name: str, where: str) -> Floats:
-    try:
-        array = np.array(values, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be numbers", where=f"{where}, {name}") from None
-    if array.ndim != 1:
-        raise InputError(f"{name} must have one dimension, has {array.ndim}", where=where)
-    return array
-
-
-def _refuse(bad: Bools, what: str, where: str, most: int = 5) -> None:
-    if bad.any():
-        rows = np.flatnonzero(bad)
-        more = ", ..." if len(rows) > most else ""
-        raise InputError(
-            f"{what} in {len(rows)} row(s)",
-            where=f"{where}, rows {', '.join(str(row) for row in rows[:most])}{more}",
-        )
