@@ -156,15 +156,23 @@ def _inverse(information: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class _Maximum:
+    """Where a search ended; `bend` is what the penalty was seen to add to the information."""
+
     beta: Floats
     point: FirthPoint
+    bend: Floats
     left_over: float
     steps: int
 
 
-def _climb(evaluate: Evaluate, start: Floats, free: Bools) -> _Maximum:
-    """Maximise over the free coefficients by Newton steps with the usual information."""
+def _climb(evaluate: Evaluate, start: Floats, free: Bools, bend: Floats | None = None) -> _Maximum:
+    """Maximise over the free coefficients.
+
+    Newton steps with the information plus `bend`, minus the second derivative of the penalty,
+    which is learnt from how the score changes from step to step (the symmetric update of rank 1).
+    """
     beta, point = start, evaluate(start)
+    bend = np.zeros((len(beta), len(beta))) if bend is None else bend
     if not np.isfinite(point.value):
         raise FitError(
             "the information is not positive definite: columns are constant or sums of others",
@@ -172,13 +180,9 @@ def _climb(evaluate: Evaluate, start: Floats, free: Bools) -> _Maximum:
             fix="leave them out",
         )
     for steps in range(_MOST_STEPS):
-        score = np.where(free, point.gradient, 0.0)
-        step = np.zeros(len(beta))
-        inside = np.ix_(free, free)
-        step[free] = _inverse(point.information[inside]) @ score[free]
-        length = float(np.sqrt(max(0.0, float(score @ step))))
+        step, length = _step(point, bend, free)
         if length < _DONE:
-            return _Maximum(beta, point, length, steps)
+            return _Maximum(beta, point, bend, length, steps)
         floor = point.value - 1e-13 * (1 + abs(point.value))
         for _ in range(_MOST_HALVINGS):
             trial = evaluate(beta + step)
@@ -187,10 +191,31 @@ def _climb(evaluate: Evaluate, start: Floats, free: Bools) -> _Maximum:
             step = step / 2
         else:
             if length < 1e-7:  # no climb is left that the digits of the likelihood would show
-                return _Maximum(beta, point, length, steps)
+                return _Maximum(beta, point, bend, length, steps)
             break
+        bend = _learn(bend, step, point.gradient - trial.gradient, trial.information)
         beta, point = beta + step, trial
     raise FitError("Firth's likelihood: the search does not converge", where="firth")
+
+
+def _step(point: FirthPoint, bend: Floats, free: Bools) -> tuple[Floats, float]:
+    """Return (p,) a step uphill, and the length of the score in standard errors."""
+    inside = np.ix_(free, free)
+    score, usual = point.gradient[free], _inverse(point.information[inside])
+    value, inverse = half_log_determinant((point.information + bend)[inside])
+    step = np.zeros(len(free))
+    step[free] = (inverse if np.isfinite(value) else usual) @ score
+    return step, float(np.sqrt(max(0.0, float(score @ usual @ score))))
+
+
+def _learn(bend: Floats, step: Floats, fall: Floats, information: Floats) -> Floats:
+    """Return `bend` such that with it the score falls over the step as it did."""
+    missing = fall - (information + bend) @ step
+    along = float(missing @ step)
+    size = float(missing @ _inverse(information) @ missing) * float(step @ information @ step)
+    if along**2 <= 1e-12 * size:
+        return bend
+    return bend + np.outer(missing, missing) / along
 
 
 def _twice_below(best: _Maximum, other: _Maximum) -> float:
@@ -203,11 +228,12 @@ def _constrain(evaluate: Evaluate, near: _Maximum, j: int, value: float) -> _Max
     free[j] = False
     start, move = near.beta.copy(), value - near.beta[j]
     start[j] = value
-    information = near.point.information
+    information = near.point.information + near.bend
     drift = _inverse(information[np.ix_(free, free)]) @ information[free, j]
     guess = start.copy()
     guess[free] -= move * drift
-    return _climb(evaluate, guess if np.isfinite(evaluate(guess).value) else start, free)
+    usable = np.isfinite(evaluate(guess).value)
+    return _climb(evaluate, guess if usable else start, free, near.bend)
 
 
 def _limit(

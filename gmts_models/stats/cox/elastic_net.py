@@ -104,7 +104,8 @@ def cox_elastic_net(
 
     Source: Simon, Friedman, Hastie & Tibshirani (2011), J. Statistical Software 39(5).
     Agrees with ``glmnet(X, Surv(entry, exit, left), family = "cox", weights)`` of ``fdev = 0``,
-    strata by ``stratifySurv``.
+    strata by ``stratifySurv``, where nobody is censored at a time at which others leave: there
+    glmnet 4.1-6 goes by the order of rows, and this function by its convention.
     """
     data = cox_data(X, exit_, left, entry, weights, strata, offset=offset, ties=ties, names=names)
     return path_of_data(

@@ -83,13 +83,15 @@ def choose_cox_elastic_net(
 
     Raises
     ------
-    InputError : as for `cox_elastic_net`; or fewer than 3 folds, a fold without anyone who
-        leaves, a person in two folds, or neither `folds` nor `rng`.
+    InputError : as for `cox_elastic_net`; or fewer than 3 folds, a fold in which nobody leaves or
+        no two people can be compared, a person in two folds, or neither `folds` nor `rng`.
     FitError : as for `cox_elastic_net`.
 
     Source: Verweij & van Houwelingen (1993), Statistics in Medicine 12:2305-2314 (grouped); Simon
     et al. (2011), J. Statistical Software 39(5). Agrees with ``cv.glmnet(X, Surv(entry, exit,
-    left), family = "cox", weights, foldid, grouped, type.measure = "deviance" or "C")``.
+    left), family = "cox", foldid, grouped, type.measure = "deviance" or "C")``, but for its
+    concordance across strata. With weights its deviance by fold is not that of replicated rows;
+    this one is.
     """
     matrix, net = np.asarray(X, dtype=float), ElasticNet() if penalty is None else penalty
     data = cox_data(matrix, exit_, left, entry, weights, strata, clusters, ties=ties, names=names)
@@ -100,15 +102,15 @@ def choose_cox_elastic_net(
         inside = codes == fold
         others = _subset(matrix, data, ~inside)
         beta = coefficients_at(path_of_data(matrix[~inside], others, net), path.lambdas)
-        if measure == "concordance":
-            scores.append([_concordance(matrix[inside] @ b, rows, inside) for b in beta])
-            sizes.append(rows.weights[inside].sum())
-            continue
         size = rows.weights[inside] @ rows.left[inside]
         if size == 0:
             raise InputError(
                 "nobody of a fold leaves", where=f"folds, {fold}", fix="use fewer folds"
             )
+        if measure == "concordance":
+            scores.append([_concordance(matrix[inside] @ b, rows, inside) for b in beta])
+            sizes.append(rows.weights[inside].sum())
+            continue
         deviance = (
             _deviances(data, beta) - _deviances(others, beta)
             if grouped
@@ -188,7 +190,11 @@ def _concordance(score: Floats, rows: Rows, which: Bools) -> float:
         rows.strata[which],
         rows.weights[which],
     )
-    return float(found.concordance)
+    if np.isnan(found.concordance):
+        raise InputError(
+            "a fold has no pair of people to compare", where="folds", fix="use fewer folds"
+        )
+    return found.concordance
 
 
 def _choice(
