@@ -208,7 +208,7 @@ def fine_gray_covariance(fit: FineGrayFit, weights: CensoringWeights = "estimate
     InputError : "crr" with delayed entry, or no such choice.
 
     Source: Fine & Gray (1999), section 3. "crr" agrees with ``crr(...)$var`` for one censoring
-    stratum; for several, R's is not the derivative of its own weights by half a per cent or so.
+    stratum; for several, R leaves out what departures of the others move (cmprsk 2.2-11).
     """
     if weights not in get_args(CensoringWeights):
         raise InputError(
