@@ -121,6 +121,12 @@ def cases() -> list[Case]:
     return found
 
 
+def shorten(call: str, most: int = 140) -> str:
+    """Return an R call on one line, cut where it is long."""
+    line = " ".join(call.split())
+    return line if len(line) <= most else line[: most - 3] + "..."
+
+
 def find(relative: str) -> Path:
     """Return the path of a data file, from the project or from the folder GMTS_OPEN_DATA.
 
