@@ -26,6 +26,10 @@ SurvivalForm = Literal["exponential", "product-limit", "left sum"]
 """
 
 
+_EVERYONE = 1 - 1e-9
+"""A hazard from which on everyone leaves: the last person at risk is 1 but for rounding."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskSteps:
     """Risk of b people by c causes at k times.
@@ -48,8 +52,9 @@ def risk_steps(hazard: Floats, form: SurvivalForm) -> RiskSteps:
     """Turn hazards by cause (b, c, k) at k times into risks."""
     total = hazard.sum(axis=1)
     if form == "product-limit":
-        hazard = hazard / np.maximum(total, 1.0)[:, None]
-        passing = np.maximum(1 - total, 0.0)
+        everyone = total > _EVERYONE
+        hazard = hazard / np.where(everyone, total, 1.0)[:, None]
+        passing = np.where(everyone, 0.0, 1 - total)
     else:
         passing = np.exp(-total)
     before = np.ones_like(total)
@@ -94,7 +99,7 @@ def risk_gradient(steps: RiskSteps, form: SurvivalForm, place: Ints) -> Floats:
     fall = np.full_like(total, -1.0)
     if form == "product-limit":
         with np.errstate(divide="ignore"):
-            fall = np.where(total < 1, -1 / (1 - total), 0.0)  # after it nobody is left
+            fall = np.where(total > _EVERYONE, 0.0, -1 / (1 - total))  # or nobody is left
     until = steps.incidence[:, :, place].transpose(0, 2, 1)  # (b, m, c)
     later = until[..., None] - steps.incidence[:, None, :, 1:]
     own = np.eye(causes)[None, :, :, None] * np.ones((b, 1, 1, k))
@@ -102,7 +107,7 @@ def risk_gradient(steps: RiskSteps, form: SurvivalForm, place: Ints) -> Floats:
         own = own * _share(total)[:, None, None]
         own = own + (steps.hazard * _share_slope(total)[:, None])[:, :, None]
     elif form == "product-limit":
-        everyone = (total >= 1)[:, None, None]
+        everyone = (total > _EVERYONE)[:, None, None]
         own = np.where(everyone, own - steps.hazard[:, :, None], own)  # shares add up to 1
     now = own * steps.before[:, None, None]
     gradient = now[:, None] + (later * fall[:, None, None])[:, :, :, None]

@@ -259,6 +259,13 @@ def test_order_scale_labels_and_replication_change_nothing(seed: int) -> None:
     ):
         np.testing.assert_allclose(got.risk, want.risk, rtol=1e-8, atol=1e-12)
         np.testing.assert_allclose(got.std_err, want.std_err, rtol=1e-7, atol=1e-12)
+    begun = d | {"entry": None, "exit_": d["exit_"] - d["exit_"].min()}
+    fits = [fit_cause_specific(**(begun | {"exit_": begun["exit_"] + by})) for by in (0, 3)]
+    early, late = (
+        predict_absolute_risk(fit, new, np.array([0, 2, 4]) + by, strata=codes)
+        for fit, by in zip(fits, (0, 3), strict=True)
+    )
+    np.testing.assert_allclose(late, early, rtol=1e-10)
     swapped = limits_of(**(d | {"event": np.array([0, 2, 1])[d["event"]]}))
     np.testing.assert_allclose(swapped.risk[..., ::-1], want.risk, rtol=1e-10)
     np.testing.assert_allclose(swapped.lower[..., ::-1], want.lower, rtol=1e-8, atol=1e-12)

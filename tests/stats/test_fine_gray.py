@@ -244,6 +244,18 @@ def test_order_scale_labels_and_shift_change_nothing(seed: int) -> None:
     _same(fit, fit_fine_gray(**later, strata=strata, censoring_strata=groups))
 
 
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000))
+def test_who_leaves_on_the_first_day_counts(seed: int) -> None:
+    """Departures, competitors and censorings at 0 are as those of any other month."""
+    d = _draw(seed, late=False)
+    at_zero = d | {"exit_": d["exit_"] - 1, "entry": None}
+    later = d | {"exit_": d["exit_"] + 4, "entry": None}
+    fit = fit_fine_gray(**at_zero)
+    assert fit.cox.data.grid.time[0] == 0 or (d["event"][d["exit_"] == 1] != 1).all()
+    _same(fit, fit_fine_gray(**later))
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000))
 def test_rows_of_one_person_are_one_person(seed: int) -> None:
