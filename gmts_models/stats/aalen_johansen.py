@@ -122,7 +122,8 @@ def aalen_johansen(
     Source: Aalen & Johansen (1978), Scandinavian Journal of Statistics 5:141-150. Agrees with
     ``survival::survfit(Surv(entry, exit, factor(event)) ~ 1, id = clusters, weights = weights,
     conf.type = interval)``, and under the other variances with ``cmprsk::cuminc(exit, event)``
-    and ``etm::etmCIF(Surv(entry, exit, event != 0) ~ 1, etype = event)``, whose intervals are
+    (of two causes; of more, cuminc takes the others for one where they tie) and
+    ``etm::etmCIF(Surv(entry, exit, event != 0) ~ 1, etype = event)``, whose intervals are
     "complementary log-log".
     """
     check_level(level)

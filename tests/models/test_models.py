@@ -140,6 +140,30 @@ def test_cox_agrees_with_r(lung: pd.DataFrame, r_values: Callable[[str], dict[st
     np.testing.assert_allclose(summary["se"], out["se"], rtol=ITERATED)
 
 
+def test_breslow_and_robust_cox_agree_with_r(
+    lung: pd.DataFrame, r_values: Callable[[str], dict[str, Any]]
+) -> None:
+    out = r_values("d_cox_lung")["breslow"]
+    y = Outcome(0, lung["time"], lung["status"])
+    model = CoxPH(ties="breslow").fit(lung[out["coef_names"]], y)
+    np.testing.assert_allclose(model.coef_, out["coef"], rtol=ITERATED)
+    table = out["survfit_log"]
+    new = pd.DataFrame(table["newdata"])[out["coef_names"]]
+    retention = model.predict_retention(new, table["time"])
+    np.testing.assert_allclose(retention.T, table["surv"], rtol=ITERATED)
+    out = r_values("d_cox_weights_strata_lung")["robust_no_cluster"]
+    robust = CoxPH(robust=True).fit(lung[out["coef_names"]], y)
+    np.testing.assert_allclose(robust.covariance_, out["var"], rtol=ITERATED, atol=1e-9)
+    with pytest.raises(InputError, match="ties must be"):
+        CoxPH(ties="exact").fit(lung[out["coef_names"]], y)  # type: ignore[arg-type]
+
+
+def test_a_fitted_cox_holds_no_rows_of_people() -> None:
+    small, large = (len(pickle.dumps(CoxPH().fit(*_people(n)))) for n in (300, 3000))
+    # Ten times the people: the curve has a few more months, and that is all.
+    assert large < small + 3000
+
+
 def test_stratified_cox_agrees_with_r(
     lung: pd.DataFrame, r_values: Callable[[str], dict[str, Any]]
 ) -> None:
