@@ -353,15 +353,16 @@ def minimise_quadratic(Q: Floats, linear: Floats, l1: Floats, start: Floats) -> 
     -------
     (p,) with exact zeros.
     """
-    b = start.copy()
-    residual = linear - Q @ b
+    b = start
     diagonal, bounds = np.diag(Q).tolist(), l1.tolist()
     for _ in range(_MOST_SWEEPS):
-        exact = _solve_on_support(Q, linear, l1, b)
-        if exact is not None:
-            return exact
+        b, solved = _solve_with_signs(Q, linear, l1, b)
+        residual = linear - Q @ b
+        pulled = (b == 0) & (np.abs(residual) > l1 + KKT / 100)
+        if solved and not pulled.any():
+            return b
         moved = 0.0
-        for j in np.flatnonzero((b != 0) | (np.abs(residual) > l1)).tolist():
+        for j in np.flatnonzero(pulled if solved else pulled | (b != 0)).tolist():
             if diagonal[j] <= 0:
                 continue
             old = float(b[j])
@@ -377,25 +378,29 @@ def minimise_quadratic(Q: Floats, linear: Floats, l1: Floats, start: Floats) -> 
     return b
 
 
-def _solve_on_support(Q: Floats, linear: Floats, l1: Floats, b: Floats) -> Floats | None:
-    """Return the minimum if its coefficients have the signs that b has, else None."""
-    inside = np.flatnonzero((b != 0) | (l1 == 0))
-    sign = np.sign(b[inside])
-    try:
-        factor = linalg.cho_factor(Q[np.ix_(inside, inside)])
-    except linalg.LinAlgError:
-        return None
-    solved = linalg.cho_solve(factor, linear[inside] - l1[inside] * sign)
-    if ((np.sign(solved) != sign) & (l1[inside] > 0)).any():
-        return None
-    outside = np.ones(len(b), dtype=bool)
-    outside[inside] = False
-    left_over = np.abs(linear[outside] - Q[np.ix_(outside, inside)] @ solved)
-    if (left_over > l1[outside] + KKT / 100).any():
-        return None
-    whole = np.zeros(len(b))
-    whole[inside] = solved
-    return whole
+def _solve_with_signs(Q: Floats, linear: Floats, l1: Floats, start: Floats) -> tuple[Floats, bool]:
+    """Go to the minimum among those that share the signs of `start`, dropping what reaches 0.
+
+    Returns False with it where the columns that are in determine each other: nothing is solved.
+    """
+    b = start.copy()
+    while True:
+        inside = np.flatnonzero((b != 0) | (l1 == 0))
+        here = b[inside]
+        sign = np.sign(here)
+        try:
+            factor = linalg.cho_factor(Q[np.ix_(inside, inside)], check_finite=False)
+        except linalg.LinAlgError:
+            return b, False
+        there = linalg.cho_solve(factor, linear[inside] - l1[inside] * sign, check_finite=False)
+        turned = (np.sign(there) != sign) & (l1[inside] > 0)
+        if not turned.any():
+            b[inside] = there
+            return b, True
+        share = np.where(turned, here / np.where(turned, here - there, 1.0), np.inf)
+        first = int(np.argmin(share))
+        b[inside] = here + share[first] * (there - here)
+        b[inside[first]] = 0.0
 
 
 def standard_scale(X: Floats, weights: Floats) -> tuple[Floats, Floats]:
