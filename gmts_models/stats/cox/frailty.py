@@ -39,7 +39,7 @@ class GroupEffects:
 
     Attributes
     ----------
-    labels : (g,) sorted.
+    labels : (g,) sorted; as text where they were given as objects.
     members : (g,) int people (or rows, where no clusters are given).
     deaths : (g,) float weight of those who leave.
     estimate : (g,) log frailty at the estimated variance; its penalised maximum.
@@ -123,14 +123,21 @@ class FrailtyFit:
     at: PenalisedFit
 
 
-def refuse_single_members(grouped: GroupedData) -> None:
-    """Raise FitError where no group has two members, so that nobody shares a frailty."""
+def refuse_unshared(grouped: GroupedData) -> None:
+    """Raise FitError where the data say nothing of the variance of what group members share."""
     if grouped.members.max() < 2:
         raise FitError(
             "every group has one member: what members share cannot be told from what the baseline "
             "hazard does",
             where="frailty, groups",
             fix="use larger groups, or give theta and say so",
+        )
+    pairs = np.unique(np.stack([grouped.data.given.strata, grouped.codes]), axis=1)
+    if len(np.unique(pairs[0])) == pairs.shape[1]:
+        raise FitError(
+            "every stratum lies within one group: its baseline hazard takes up what members share",
+            where="frailty, strata",
+            fix="leave out the strata, or the frailty",
         )
 
 
@@ -150,7 +157,7 @@ def frailty_fit(
     """
     check_options(theta, level)
     if theta is None:
-        refuse_single_members(grouped)
+        refuse_unshared(grouped)
     plain = maximise(grouped.data)
     profile = Profile(grouped, family, plain.coefficients)
     zero = profile.value(0.0)

@@ -49,10 +49,10 @@ def fit_gamma_frailty(
     left : (n,) bool; False = still there when last seen.
     groups : (n,) labels of the groups whose members share a frailty.
     entry : (n,) months at which observation begins; default 0. Late entry is taken to say nothing
-        of a group's frailty: its law is that of the groups observed, as R has it. This is right
-        where people come under observation late for reasons of their own, or the groups are few
-        and all observed; where only those who stayed to their entry are in the data, groups of
-        high frailty have fewer of them, and theta is that of the groups as they were at entry.
+        of a group's frailty, as R has it: the law of the frailties is that of the groups observed.
+        So it is where groups are large and people come under observation late, some having left
+        before. Where a group is observed only because all of its few members stayed to their
+        entries, see `fit_survivor_frailty`.
     weights : (n,) case weights, >= 0; a weight of 2 is a second such member of the same group.
     strata : (n,) labels; each has a baseline hazard of its own, a group may be in several.
     clusters : (n,) labels of people, where one has several rows; used to count members.

@@ -27,7 +27,7 @@ from gmts_models.stats.cox.fit import MOST_HALVINGS, MOST_STEPS, cox_data, maxim
 from gmts_models.stats.cox.frailty import (
     VarianceTest,
     check_options,
-    refuse_single_members,
+    refuse_unshared,
     variance_test,
 )
 from gmts_models.stats.cox.frailty_variance import best_theta, inverse, profile_limits
@@ -116,7 +116,7 @@ def fit_survivor_frailty(
     data = cox_data(X, exit_, left, entry, weights, strata, clusters, **options)
     grouped = grouped_data(data, groups)
     if theta is None:
-        refuse_single_members(grouped)
+        refuse_unshared(grouped)
     if len(data.grid) > MOST_TIMES:
         raise FitError(
             f"there are {len(data.grid)} times of leaving; at most {MOST_TIMES} hazards are found "
