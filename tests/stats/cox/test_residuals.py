@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gmts_models.errors import InputError
-from gmts_models.stats.cox.fit import fit_cox
+from gmts_models.stats.cox.fit import fit_cox, likelihood_at
 from gmts_models.stats.cox.residuals import (
     deviance_residuals,
     dfbeta,
     dfbetas,
+    likelihood_displacement,
     martingale_residuals,
     schoenfeld_residuals,
     score_residuals,
@@ -78,6 +79,15 @@ def test_dfbeta_is_about_leaving_one_out(ties: Any) -> None:
     for j in range(3):
         assert np.corrcoef(guess[:40, j], truth[:, j])[0, 1] > 0.995
     np.testing.assert_allclose(dfbetas(fit), guess / size)
+    lost = np.array(
+        [
+            2 * (fit.log_likelihood - likelihood_at(fit.data, fit.coefficients - each).value)
+            for each in truth
+        ]
+    )
+    displaced = likelihood_displacement(fit)[:40]
+    assert np.corrcoef(displaced, lost)[0, 1] > 0.98
+    assert displaced.sum() == pytest.approx(lost.sum(), rel=0.1)
 
 
 @settings(max_examples=25, deadline=None)

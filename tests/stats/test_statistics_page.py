@@ -1,0 +1,46 @@
+"""docs/statistics.md: its example runs, and what it names exists and is all that there is."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import re
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "statistics.md"
+STATS = ROOT / "gmts_models" / "stats"
+
+
+def test_the_example_runs() -> None:
+    failed, tried = doctest.testfile(str(PAGE), module_relative=False)
+    assert tried > 10
+    assert failed == 0
+
+
+def test_every_function_named_is_there() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    dotted = set(re.findall(r"`((?:[a-z_]+\.)+[a-z_]+)(?:\(|`)", text))
+    found = 0
+    for name in dotted:
+        home, _, function = name.rpartition(".")
+        if name in ("gmts_models.stats",):
+            continue
+        path = STATS / (name.replace(".", "/") + ".py")
+        if path.is_file():  # the name of a room
+            continue
+        assert hasattr(import_module(f"gmts_models.stats.{home}"), function), name
+        found += 1
+    assert found > 35
+
+
+def test_every_estimator_that_agrees_with_r_is_named() -> None:
+    """What a docstring says to agree with an R call, a statistician will look for here."""
+    text = PAGE.read_text(encoding="utf-8")
+    for path in STATS.rglob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            if "Agrees with" in (ast.get_docstring(node) or ""):
+                assert node.name in text, f"{path.name}: {node.name}"
