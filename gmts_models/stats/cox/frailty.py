@@ -80,7 +80,11 @@ class FrailtyFit:
     Attributes
     ----------
     theta : variance of the frailty (gamma, mean 1) or of the log frailty (gaussian, mean 0).
-    theta_lower, theta_upper : profile likelihood limits; NaN where theta is fixed.
+    theta_lower, theta_upper : profile likelihood limits; NaN where theta is fixed. With few groups
+        they cover too seldom, as maximum likelihood finds too little variance.
+    theta_lower_integrated, theta_upper_integrated : limits of theta with the coefficients
+        integrated out, under a flat prior on its square root; NaN as `covariance_integrated`. The
+        lower one is above 0 by construction: it says nothing of whether there is any variance.
     coefficients : (p,).
     covariance : (p, p) given theta: R's ``var``.
     covariance_narrow : (p, p) given theta, H^-1 I H^-1 with I the information without the penalty
@@ -105,6 +109,8 @@ class FrailtyFit:
     theta: float
     theta_lower: float
     theta_upper: float
+    theta_lower_integrated: float
+    theta_upper_integrated: float
     coefficients: Floats
     covariance: Floats
     covariance_narrow: Floats
@@ -209,6 +215,8 @@ def _result(
         theta=theta,
         theta_lower=limits[0],
         theta_upper=limits[1],
+        theta_lower_integrated=integrated.theta_lower,
+        theta_upper_integrated=integrated.theta_upper,
         coefficients=at.coefficients,
         covariance=covariance[:p, :p],
         covariance_narrow=narrow[:p, :p],

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, optimize
+from scipy import interpolate, linalg, optimize
 from scipy.special import chdtri, ndtr, ndtri
 
 from gmts_models.errors import FitError
@@ -159,8 +159,11 @@ class Integrated:
     ----------
     covariance : (p, p) of the coefficients.
     std_err, lower, upper : (p + g,) of coefficients and effects.
+    theta_lower, theta_upper : quantiles of theta itself.
     """
 
+    theta_lower: float
+    theta_upper: float
     covariance: Floats
     std_err: Floats
     lower: Floats
@@ -171,7 +174,12 @@ def not_integrated(p: int, size: int) -> Integrated:
     """Return NaN for p coefficients, `size` with the effects."""
     nothing = np.full(size, np.nan)
     return Integrated(
-        covariance=np.full((p, p), np.nan), std_err=nothing, lower=nothing, upper=nothing
+        theta_lower=np.nan,
+        theta_upper=np.nan,
+        covariance=np.full((p, p), np.nan),
+        std_err=nothing,
+        lower=nothing,
+        upper=nothing,
     )
 
 
@@ -208,12 +216,26 @@ def integrate(profile: Profile, top: float, level: float) -> Integrated:
     total = np.einsum("t,tij->ij", shares, inverses[:, :p, :p])
     std_errs = np.sqrt(np.diagonal(inverses, axis1=1, axis2=2))
     tail = (1 - level) / 2
+    theta_lower, theta_upper = _theta_quantiles(thetas, logs, (low, high), (tail, 1 - tail))
     return Integrated(
+        theta_lower=theta_lower,
+        theta_upper=theta_upper,
         covariance=total + (off[:, :p].T * shares) @ off[:, :p],
         std_err=np.sqrt(shares @ (std_errs**2 + off**2)),
         lower=mixture_quantile(means, std_errs, shares, tail),
         upper=mixture_quantile(means, std_errs, shares, 1 - tail),
     )
+
+
+def _theta_quantiles(
+    thetas: Floats, logs: Floats, ends: tuple[float, float], shares: tuple[float, float]
+) -> tuple[float, float]:
+    """Return quantiles of theta from log densities `logs` (t,) of its root."""
+    sd = np.linspace(*ends, 1001)
+    density = np.exp(interpolate.CubicSpline(np.sqrt(thetas), logs)(sd) - logs.max())
+    below = np.append(0.0, np.cumsum(density[1:] + density[:-1]))
+    low, high = np.interp(np.array(shares) * below[-1], below, sd) ** 2
+    return float(low), float(high)
 
 
 def log_determinant(matrix: Floats) -> float:

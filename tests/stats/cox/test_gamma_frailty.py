@@ -360,6 +360,10 @@ def test_integrates_over_the_variance_as_a_sum_over_many_does() -> None:
     want = np.einsum("t,tij->ij", share, np.array(covariances)) + (off.T * share) @ off
     np.testing.assert_allclose(fit.covariance_integrated, want, rtol=2e-3)
     assert (np.diag(want)[1] > 1.2 * np.diag(fit.covariance)[1]).all()
+    edges = np.linspace(0, 4, len(share) + 1)
+    limits = np.interp([0.025, 0.975], np.append(0, np.cumsum(share)), edges) ** 2
+    got = [fit.theta_lower_integrated, fit.theta_upper_integrated]
+    np.testing.assert_allclose(got, limits, rtol=0.05)
     z = (fit.upper_integrated - fit.lower_integrated) / 2 / np.sqrt(np.diag(want))
     np.testing.assert_allclose(z, 1.96, rtol=0.06)
 
