@@ -96,7 +96,7 @@ CASES = (
         sides=(OURS, *R_COX, "lifelines", "scikit-survival", "greenwood"),
         runs=9,
         targets=(times_faster_than("R coxph", 8),),
-        agree={"lifelines": 2e-3},
+        agree={"lifelines": 2e-3, "greenwood": 1e-5},
     ),
     Case(
         name="cox-1m-daily",
@@ -134,7 +134,7 @@ CASES = (
         recipe=Recipe(people=1_500, columns=12, draws=1_000),
         sides=(
             OURS,
-            "gmts_models, started at the full fit",
+            "gmts_models, fit_cox",
             *R_COX,
             "lifelines",
             "scikit-survival",
@@ -142,6 +142,8 @@ CASES = (
         ),
         targets=(times_faster_than("R coxph", 5),),
         agree={"lifelines": 2e-3},
+        notes="Ours first is bootstrap_cox, which sorts and checks once; then, as for the others, "
+        "fits of the drawn rows from scratch.",
     ),
     Case(
         name="newton-step",
@@ -235,19 +237,26 @@ CASES = (
         recipe=Recipe(people=10_000, columns=50),
         sides=(OURS, "R glmnet", "scikit-survival"),
         targets=(times_faster_than("any"),),
-        agree={"R glmnet": 1e-2, "scikit-survival": 1e-2},
-        notes="glmnet with fdev = 0, so that it fits all 100; its own stopping rule is 1e-7 of "
-        "the deviance.",
+        agree={"R glmnet": 1e-2, "scikit-survival": 5e-2},
+        notes="glmnet with fdev = 0, so that it fits all 100; scikit-survival ends its path "
+        "earlier. Both stop each fit earlier than ours, whose conditions hold to 1e-10.",
     ),
     Case(
         name="frailty",
-        title="Gamma frailty of 200 groups, 20,000 x 10, monthly",
+        title="Gamma frailty of 100 groups, 5,000 x 5, monthly",
         kind="frailty",
-        recipe=Recipe(people=20_000, columns=10, groups=200, group_variance=0.3),
+        recipe=Recipe(people=5_000, columns=5, groups=100, group_variance=0.3),
         sides=(OURS, "R coxph", "greenwood"),
-        agree={"R coxph": 1e-2, "greenwood": None},
-        notes="R's search for the variance stops early; greenwood has Breslow ties only. Ours "
-        "also gives limits, errors with the variance integrated over and a test.",
+        agree={"R coxph": None, "greenwood": None},
+        notes="R's search for the variance stops before the maximum; greenwood has Breslow ties "
+        "only. Ours also gives limits, errors with the variance integrated over, and a test.",
+    ),
+    Case(
+        name="frailty-given",
+        title="The same, the variance given as 0.3",
+        kind="frailty_given",
+        recipe=Recipe(people=5_000, columns=5, groups=100, group_variance=0.3),
+        sides=(OURS, "R coxph"),
     ),
     Case(
         name="weibull",

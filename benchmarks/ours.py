@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.simulate import Data
 from gmts_models.stats.aalen_johansen import aalen_johansen, incidence_at
 from gmts_models.stats.concordance import concordance
+from gmts_models.stats.cox.bootstrap import bootstrap_cox
 from gmts_models.stats.cox.elastic_net import cox_elastic_net
-from gmts_models.stats.cox.fit import CoxFit, cox_data, fit_cox, likelihood_at, maximise
+from gmts_models.stats.cox.fit import CoxFit, cox_data, fit_cox, likelihood_at
 from gmts_models.stats.cox.gamma_frailty import fit_gamma_frailty
 from gmts_models.stats.cox.robust import robust_covariance
 from gmts_models.stats.kaplan_meier import kaplan_meier, survival_at
@@ -52,27 +54,33 @@ def cluster_robust(d: Data) -> Run:
     return run
 
 
+class _Drawn:
+    """Stands for a generator, and draws the people that the data say, as in every other side."""
+
+    def __init__(self, draws: npt.NDArray[np.int64]) -> None:
+        self.draws = iter(draws)
+
+    def integers(self, low: int, high: int, size: int) -> npt.NDArray[np.int64]:
+        return next(self.draws)
+
+
 def bootstrap(d: Data) -> Run:
-    """Fit drawn rows from scratch, as R's loop does."""
     draws = d.draws()
 
     def run() -> Figures:
-        fits = [fit_cox(d.X[i], d.time[i], d.left[i]).coefficients for i in draws]
-        return [*np.mean(fits, axis=0), *np.std(fits, axis=0, ddof=1)]
+        fit = fit_cox(d.X, d.time, d.left)
+        found = bootstrap_cox(fit, len(draws), _Drawn(draws)).coefficients
+        return [*found.mean(axis=0), *found.std(axis=0, ddof=1)]
 
     return run
 
 
-def bootstrap_started(d: Data) -> Run:
-    """The same, each search beginning at the fit of all rows."""
+def bootstrap_from_scratch(d: Data) -> Run:
+    """Fit drawn rows as if they were new, as the loops of the other sides do."""
     draws = d.draws()
 
     def run() -> Figures:
-        start = fit_cox(d.X, d.time, d.left).coefficients
-        fits = [
-            maximise(cox_data(d.X[i], d.time[i], d.left[i]), start=start).coefficients
-            for i in draws
-        ]
+        fits = [fit_cox(d.X[i], d.time[i], d.left[i]).coefficients for i in draws]
         return [*np.mean(fits, axis=0), *np.std(fits, axis=0, ddof=1)]
 
     return run
@@ -107,6 +115,16 @@ def frailty(d: Data) -> Run:
     def run() -> Figures:
         fit = fit_gamma_frailty(d.X, d.time, d.left, group)
         return [*fit.coefficients, fit.theta]
+
+    return run
+
+
+def frailty_given(d: Data) -> Run:
+    group = d.column["group"]
+
+    def run() -> Figures:
+        fit = fit_gamma_frailty(d.X, d.time, d.left, group, theta=0.3)
+        return [*fit.coefficients, *np.sqrt(np.diag(fit.covariance))]
 
     return run
 
@@ -153,11 +171,11 @@ SIDES: dict[str, dict[str, Callable[[Data], Run]]] = {
         each.__name__: each
         for each in (
             *(cox, start_stop, cluster_robust, bootstrap, newton_step, elastic_net, frailty),
-            *(weibull, survival, log_rank, incidence, c_index),
+            *(frailty_given, weibull, survival, log_rank, incidence, c_index),
         )
     },
     "gmts_models, plain fit": {"cluster_robust": cox},
-    "gmts_models, started at the full fit": {"bootstrap": bootstrap_started},
+    "gmts_models, fit_cox": {"bootstrap": bootstrap_from_scratch},
     "X'X, one thread": {"newton_step": cross_product},
     "X'X, two threads": {"newton_step": cross_product},
 }

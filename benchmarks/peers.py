@@ -64,7 +64,7 @@ def lifelines_weibull(d: Data) -> Run:
 
     def run() -> Figures:
         found = WeibullAFTFitter().fit(frame, "time", "left").params_
-        slopes = found["lambda_"].drop("Intercept")
+        slopes = found["lambda_"][[name for name in frame if name[0] == "x"]]
         return [*slopes, found["lambda_", "Intercept"], np.exp(-found["rho_", "Intercept"])]
 
     return run

@@ -266,7 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(result: dict[str, Any]) -> None:
-    print(result["title"])
+    print(result["title"], flush=True)
     for side, each in result["sides"].items():
         if "trouble" in each:
             print(f"  {side:40} {each['trouble']}")
@@ -276,7 +276,8 @@ def _say(result: dict[str, Any]) -> None:
         print(
             f"  {side:40} {each['median']:9.4f} s {ratio:7.2f} x  cpu {each['cpu']:9.4f} s {growth}"
             f" differs {each['difference']:.0e}{'' if each['agrees'] else ' TOO MUCH'}"
-            f", {len(each['seconds'])} runs"
+            f", {len(each['seconds'])} runs",
+            flush=True,
         )
     for each in result["targets"]:
         met = "met" if each["met"] else "MISSED"

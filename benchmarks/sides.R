@@ -38,6 +38,12 @@ sides <- list(
       f <- data.frame(d, group)
       fit <- coxph(Surv(time, left) ~ . - group + frailty(group), f)
       c(fit$coefficients, fit$history[[1]]$theta)
+    },
+    frailty_given = function() {
+      f <- data.frame(d, group)
+      fit <- coxph(Surv(time, left) ~ . - group + frailty(group, theta = 0.3, sparse = FALSE), f)
+      own <- seq_len(ncol(X))
+      c(fit$coefficients[own], sqrt(diag(fit$var))[own])
     }
   ),
   "R coxph.fit" = list(
