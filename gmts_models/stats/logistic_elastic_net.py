@@ -14,16 +14,16 @@ from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.elastic_net import (
     ElasticNet,
     ElasticNetPath,
-    LossPoint,
     standard_scale,
     trace_path,
 )
 from gmts_models.stats.glm import glm_terms
+from gmts_models.stats.proximal_newton import LossPoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogisticLoss:
-    """Minus the log likelihood over the sum of weights (`elastic_net.Loss`).
+    """Minus the log likelihood over the sum of weights (`proximal_newton.Loss`).
 
     Attributes
     ----------

@@ -1,8 +1,7 @@
-"""The search behind penalised paths, against enumeration; and the logistic path."""
+"""Penalised paths: their options, and the logistic one."""
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,36 +15,10 @@ from gmts_models.stats.elastic_net import (
     ElasticNet,
     ElasticNetPath,
     coefficients_at,
-    minimise_quadratic,
     standard_scale,
 )
 from gmts_models.stats.glm import fit_glm
 from gmts_models.stats.logistic_elastic_net import logistic_elastic_net
-
-
-@given(st.integers(0, 10_000))
-def test_quadratic_minimum_is_the_best_of_all_sign_patterns(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    A = rng.normal(size=(6, 4)) + rng.normal(size=(6, 1))  # correlated columns
-    Q, linear = A.T @ A, rng.normal(size=4) * 3
-    l1 = rng.choice([0.0, 0.3, 2.0], size=4)
-    best = np.inf
-    for signs in product([-1, 0, 1], repeat=4):
-        inside = np.array(signs) != 0
-        b = np.zeros(4)
-        right = linear[inside] - l1[inside] * np.array(signs)[inside]
-        b[inside] = np.linalg.solve(Q[np.ix_(inside, inside)], right)
-        best = min(best, b @ Q @ b / 2 - linear @ b + l1 @ np.abs(b))
-    b = minimise_quadratic(Q, linear, l1, rng.normal(size=4) * rng.integers(0, 2, 4))
-    assert b @ Q @ b / 2 - linear @ b + l1 @ np.abs(b) == pytest.approx(best, abs=1e-10)
-
-
-def test_quadratic_without_curvature_along_a_sum() -> None:
-    """Two equal columns: any split is a minimum, and their sum is what one alone would have."""
-    Q, linear = np.ones((2, 2)), np.array([2.0, 2.0])
-    b = minimise_quadratic(Q, linear, np.full(2, 0.5), np.zeros(2))
-    assert b.sum() == pytest.approx(1.5)
-    assert (b >= 0).all()
 
 
 def test_coefficients_between_lambdas_are_linear_in_lambda() -> None:

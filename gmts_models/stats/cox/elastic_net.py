@@ -25,15 +25,15 @@ from gmts_models.stats.cox.risk_sums import (
 from gmts_models.stats.elastic_net import (
     ElasticNet,
     ElasticNetPath,
-    LossPoint,
     standard_scale,
     trace_path,
 )
+from gmts_models.stats.proximal_newton import LossPoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoxLoss:
-    """Minus the log partial likelihood over the sum of weights (`elastic_net.Loss`).
+    """Minus the log partial likelihood over the sum of weights (`proximal_newton.Loss`).
 
     Attributes
     ----------

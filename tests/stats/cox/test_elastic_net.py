@@ -234,6 +234,8 @@ def test_unpenalised_columns_without_a_maximum_are_named() -> None:
         with pytest.raises(FitError, match="constant, or sums of others") as error:
             cox_elastic_net(**d | {"X": X}, penalty=net, names=names)
         assert "b" in str(error.value.where)
+    with pytest.raises(FitError, match="constant, or sums of others"):
+        cox_elastic_net(**d | {"X": double}, penalty=ElasticNet(lambdas=[0.1, 0.0]))
     apart = d["X"].copy()
     apart[:, 1] = d["left"]
     with pytest.raises(FitError, match="separates") as error:
