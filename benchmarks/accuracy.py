@@ -16,6 +16,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from datetime import date
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -106,8 +107,12 @@ def _peer(label: str, number: str, got: list[Value], right: list[Value]) -> dict
 
 def measure() -> dict[str, Any]:
     """Return all rows with what they were measured with."""
+    from benchmarks.accuracy_data import BOOK, R_DATA
     from benchmarks.accuracy_peers import PEERS
-    from benchmarks.accuracy_rows import BOOK, R_DATA, ROWS
+    from benchmarks.accuracy_rows import ROWS
+
+    for name in ("lifelines", "others", "greenwood", "surpyval"):
+        import_module(f"benchmarks.accuracy_{name}")
 
     calls = {row.key: row.call for row in ROWS}
     calls |= {f"{row.key}/{name}": call for row in ROWS for name, call in row.r_too.items()}

@@ -1,20 +1,25 @@
-"""What benchmarks/accuracy.py compares: a quantity, R's call for it, and ours.
-
-The data have names in R's calls: `d` are the simulated trainees, `d$e` whether they left, `v` the
-last 500 of them with a `score` that the first 1,000 gave, the others as in `R_DATA`.
-"""
+"""What benchmarks/accuracy.py compares: a quantity, R's call for it, and ours."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.accuracy_data import (
+    MONTHS,
+    TRAINEES,
+    Figures,
+    book,
+    fine,
+    four,
+    kidney,
+    lung,
+    scored,
+    trainees,
+)
 from gmts_models.errors import FitError
 from gmts_models.stats.aalen_johansen import aalen_johansen, incidence_at
 from gmts_models.stats.concordance import concordance
@@ -30,85 +35,6 @@ from gmts_models.stats.parametric.fit import fit_parametric
 from gmts_models.stats.parametric.observations import right_censored
 from gmts_models.stats.quantiles import survival_quantiles
 from gmts_models.stats.restricted_mean import restricted_mean
-
-REFERENCE = Path(__file__).parents[1] / "tests" / "reference"
-TRAINEES = "tests/reference/pitfalls/tr.csv"
-MONTHS = [6.0, 12.0, 24.0]
-
-Figures = Sequence[float]
-
-BOOK = """time,left,x,w
-1,1,2,1
-1,0,0,2
-2,1,1,3
-2,1,1,4
-2,1,0,3
-2,0,1,2
-3,0,0,1
-4,1,1,2
-5,0,0,1
-"""
-"""Test data 3 of Therneau & Grambsch (2000), appendix E."""
-
-R_DATA = """
-library(survival)
-d <- read.csv("tests/reference/pitfalls/tr.csv")
-d$e <- d$status > 0
-d$ev <- factor(d$status, 0:2, c("censored", "one", "two"))
-d$stays <- as.numeric(!d$e & d$id %% 10 == 0)
-d$other <- 1 - d$sex
-d$one <- 1
-v <- cbind(d[1001:1500, ], score = read.csv("tests/reference/pitfalls/pred.csv")$lp)
-fine <- transform(d, time = time + id / 10000)
-kidney <- read.csv("tests/reference/data/kidney.csv")
-lung <- read.csv("tests/reference/data/lung.csv")
-four <- data.frame(time = 1:4, left = 1)
-book <- read.csv(text = BOOK)
-se <- function(fit) sqrt(diag(vcov(fit)))
-"""
-
-
-@cache
-def trainees() -> pd.DataFrame:
-    """Return `d`: 1,500 simulated trainees, in whole months, two causes."""
-    d = pd.read_csv(REFERENCE / "pitfalls" / "tr.csv", float_precision="round_trip")
-    d = d.assign(e=d["status"] > 0, other=1.0 - d["sex"], one=1.0)
-    return d.assign(stays=(~d["e"] & (d["id"] % 10 == 0)).astype(float))
-
-
-@cache
-def scored() -> pd.DataFrame:
-    """Return `v`."""
-    score = pd.read_csv(REFERENCE / "pitfalls" / "pred.csv", float_precision="round_trip")["lp"]
-    return trainees().iloc[1000:].reset_index(drop=True).assign(score=score)
-
-
-@cache
-def fine() -> pd.DataFrame:
-    """Return the trainees with times that do not tie."""
-    return trainees().assign(time=trainees()["time"] + trainees()["id"] / 10000)
-
-
-@cache
-def kidney() -> pd.DataFrame:
-    return pd.read_csv(REFERENCE / "data" / "kidney.csv")
-
-
-@cache
-def lung() -> pd.DataFrame:
-    columns = ["time", "status", "age", "sex", "ph.ecog"]
-    return pd.read_csv(REFERENCE / "data" / "lung.csv")[columns].dropna()
-
-
-@cache
-def book() -> pd.DataFrame:
-    return pd.read_csv(io.StringIO(BOOK))
-
-
-@cache
-def four() -> pd.DataFrame:
-    """Return four trainees who leave at 1, 2, 3 and 4 months."""
-    return pd.DataFrame({"time": [1.0, 2.0, 3.0, 4.0], "left": 1})
 
 
 def cox(d: pd.DataFrame, columns: Sequence[str] = ("age", "sex"), *, late: bool = False) -> CoxFit:
@@ -249,7 +175,7 @@ ROWS = [
     ),
     Row(
         key="weighted efron",
-        quantity="Cox with case weights, Efron: coefficient, SE",
+        quantity="Cox with case weights, Efron: coefficient, SE; Therneau & Grambsch's data 3",
         data=_BOOK,
         call="{ f <- coxph(Surv(time, left) ~ x, book, weights = w, robust = FALSE, "
         "control = coxph.control(eps = 1e-12)); c(coef(f), se(f)) }",
@@ -258,7 +184,7 @@ ROWS = [
     ),
     Row(
         key="weighted breslow",
-        quantity="Cox with case weights, Breslow: coefficient, SE",
+        quantity="Cox with case weights, Breslow: coefficient, SE; the same data",
         data=_BOOK,
         call="{ f <- coxph(Surv(time, left) ~ x, book, weights = w, robust = FALSE, "
         'ties = "breslow", control = coxph.control(eps = 1e-12)); c(coef(f), se(f)) }',
@@ -269,7 +195,7 @@ ROWS = [
         quantity="robust SE, Efron (age, sex)",
         call="se(coxph(Surv(time, e) ~ age + sex, d, robust = TRUE))",
         ours=lambda: _errors(robust_covariance(cox(trainees()))),
-        note="the peers' residuals are not Efron's",
+        note="lifelines' and greenwood's residuals are not Efron's",
     ),
     Row(
         key="cluster",
@@ -288,7 +214,7 @@ ROWS = [
     ),
     Row(
         key="scores untied",
-        quantity="sums of score residuals, not tied (age, sex), to 1e-6",
+        quantity="the same, untied by adding id / 10000 to time",
         data=f"{TRAINEES}, time + id / 10000",
         call='round(colSums(residuals(coxph(Surv(time, e) ~ age + sex, fine), "score")), 6)',
         ours=lambda: [*np.round(score_residuals(cox(fine())).sum(axis=0), 6) + 0.0],
@@ -311,7 +237,7 @@ ROWS = [
     ),
     Row(
         key="uno",
-        quantity="Uno's C of a given score",
+        quantity="Uno's C of a given score (pred.csv) on the last 500 trainees",
         data=f"{TRAINEES}, rows 1001 to 1500; score of pred.csv",
         call='concordance(Surv(time, e) ~ score, v, reverse = TRUE, timewt = "n/G2")$concordance',
         ours=_uno,
@@ -364,7 +290,7 @@ ROWS = [
     ),
     Row(
         key="frailty kidney",
-        quantity="gamma frailty, Breslow: theta, SE given theta (age, sex)",
+        quantity="gamma frailty, Breslow: theta, SE given theta (age, sex); kidney data",
         data=_KIDNEY,
         call="{ f <- coxph(Surv(time, status) ~ age + sex + frailty(id, eps = 1e-10, "
         'sparse = FALSE), kidney, ties = "breslow"); c(f$history[[1]]$theta, se(f)[1:2]) }',
@@ -389,7 +315,7 @@ ROWS = [
     ),
     Row(
         key="median",
-        quantity="median where S = 0.5 exactly",
+        quantity="median of departures at 1, 2, 3, 4: S = 0.5 exactly",
         data="departures at 1, 2, 3, 4",
         call="quantile(survfit(Surv(time, left) ~ 1, four), 0.5, conf.int = FALSE)",
         ours=_median,
@@ -404,7 +330,7 @@ ROWS = [
     ),
     Row(
         key="separation",
-        quantity="Cox with a column whose members all stay",
+        quantity="Cox with a column whose members all stay (every tenth of those who do)",
         data=f"{TRAINEES}; stays = every tenth trainee, if they stayed",
         call="tryCatch(coxph(Surv(time, e) ~ age + stays, d), warning = conditionMessage)",
         ours=lambda: _refusal("age", "stays"),
@@ -426,7 +352,7 @@ ROWS = [
     *(
         Row(
             key=name,
-            quantity=f"{name}: intercept, age, sex, ph.ecog, scale; SE of the three",
+            quantity=f"{name}: intercept, age, sex, ph.ecog, scale, SE of the three; lung data",
             data=_LUNG,
             call=_AFT.format(name),
             ours=lambda name=name: _parametric(name),
