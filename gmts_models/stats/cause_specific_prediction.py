@@ -15,6 +15,7 @@ from gmts_models.stats.absolute_risk import RiskSteps, SurvivalForm, risk_gradie
 from gmts_models.stats.cause_specific import CauseSpecificFit, cause_specific_curves
 from gmts_models.stats.cox.baseline import CoxCurves
 from gmts_models.stats.cox.fit import CoxFit
+from gmts_models.stats.cox.prediction import new_rows
 from gmts_models.stats.cox.residuals import score_residuals
 from gmts_models.stats.cox.robust import sum_by_code
 from gmts_models.stats.intervals import Interval, limits
@@ -278,22 +279,12 @@ def _new_people(
             where="form",
             fix=f"one of {', '.join(get_args(SurvivalForm))}",
         )
-    matrix = np.asarray(X, dtype=float)
-    p, known = len(curves[0].coefficients), len(curves[0].baselines)
-    if matrix.ndim != 2 or matrix.shape[1] != p:
-        raise InputError(f"X has shape {matrix.shape}, the fit has {p} columns", where="X")
-    if not np.isfinite(matrix).all():
-        raise InputError("X holds values that are missing or infinite", where="X")
-    n = len(matrix)
-    if strata is None and known > 1:
-        raise InputError(f"the fit has {known} strata: say which each row is of", where="strata")
-    codes = np.zeros(n, dtype=np.int64) if strata is None else np.asarray(strata, dtype=np.int64)
-    if codes.shape != (n,) or ((codes < 0) | (codes >= known)).any():
-        raise InputError(f"strata must be {n} codes from 0 to {known - 1}", where="strata")
+    rows = new_rows(curves[0], X, strata, None)
+    n = len(rows.X)
     tenure = np.zeros(n) if since is None else np.asarray(since, dtype=float)
     if tenure.shape != (n,) or not (np.isfinite(tenure) & (tenure >= 0)).all():
         raise InputError(f"since must be {n} months, none negative", where="since")
-    return _NewPeople(X=matrix, strata=codes, since=tenure)
+    return _NewPeople(X=np.asarray(X, dtype=float), strata=rows.strata, since=tenure)
 
 
 def _beyond(curves: CoxCurves, new: _NewPeople, times: Floats) -> Bools:

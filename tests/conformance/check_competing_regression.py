@@ -10,7 +10,7 @@ from unittest.mock import patch
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from check_cox import _columns, _compare_fit
+from check_cox import columns_of, compare_fit
 from reference import Case, against
 
 from gmts_models.stats import cause_specific_prediction
@@ -116,7 +116,7 @@ def _crr_fit(
 ) -> FineGrayFit:
     d = case.data()
     return fit_fine_gray(
-        _columns(d, columns),
+        columns_of(d, columns),
         d[time],
         d["cause"],
         cause=cause,
@@ -174,7 +174,7 @@ def _agree_matrix(case: Case, what: str, got: Floats, want: Any, tol: float) -> 
 
 
 def _finegray(d: pd.DataFrame, columns: Sequence[str], **options: Any) -> FineGrayFit:
-    return fit_fine_gray(_columns(d, columns), d["etime"], d["cause"], **options)
+    return fit_fine_gray(columns_of(d, columns), d["etime"], d["cause"], **options)
 
 
 @against("c_finegray_mgus2", "finegray_expand_pcm", estimator="fit_fine_gray")
@@ -235,14 +235,14 @@ def _coxph(case: Case, fit: FineGrayFit, *, by_row: bool = False) -> None:
     case.agree("means", fit.X[fit.weighted.row].mean(axis=0)[shown], means[shown])
     case.agree("score statistic", cox.score_test, out["score_stat"], rtol=FIT)
     case.agree("robust score test", robust_score_test(cox).statistic, out["robust_score"])
-    _compare_fit(case, cox, out)
+    compare_fit(case, cox, out)
 
 
 @against("c_finegray_mgus2", "finegray_cif_breslow_cause1", estimator="predict_fine_gray")
 def finegray_incidence(case: Case) -> None:
     out = case.out
     fit = _finegray(case.data(), MGUS2, ties="breslow")
-    got = predict_fine_gray(fit, _columns(pd.DataFrame(out["newdata"]), MGUS2), out["time"])
+    got = predict_fine_gray(fit, columns_of(pd.DataFrame(out["newdata"]), MGUS2), out["time"])
     case.agree("incidence", got.T, out["cif"], rtol=FIT)
 
 
@@ -262,7 +262,7 @@ def death(case: Case) -> None:
 @against("c_competing_unemployment", "cause_specific_fulltime", estimator="fit_cause_specific")
 def fulltime(case: Case) -> None:
     d = case.data()
-    fit = fit_cause_specific(_columns(d, UNEMPLOYMENT), d["spell"], d["cause"])
+    fit = fit_cause_specific(columns_of(d, UNEMPLOYMENT), d["spell"], d["cause"])
     _one_cause(case, fit.fits[0])
 
 
@@ -271,7 +271,7 @@ def fulltime(case: Case) -> None:
 )
 def parttime(case: Case) -> None:
     d = case.data()
-    fit = fit_cause_specific(_columns(d, UNEMPLOYMENT), d["spell"], d["cause"], ties="breslow")
+    fit = fit_cause_specific(columns_of(d, UNEMPLOYMENT), d["spell"], d["cause"], ties="breslow")
     _one_cause(case, fit.fits[1])
 
 
@@ -282,13 +282,13 @@ def parttime(case: Case) -> None:
 )
 def pcm_late(case: Case) -> None:
     d = case.data()
-    X = _columns(d, MGUS2[:3])
+    X = columns_of(d, MGUS2[:3])
     _one_cause(case, fit_cause_specific(X, d["etime"], d["cause"], d["entry"]).fits[0])
 
 
 def _by_cause(case: Case, **options: Any) -> CauseSpecificFit:
     d = case.data()
-    return fit_cause_specific(_columns(d, MGUS2), d["etime"], d["cause"], **options)
+    return fit_cause_specific(columns_of(d, MGUS2), d["etime"], d["cause"], **options)
 
 
 def _one_cause(case: Case, cox: CoxFit) -> None:
@@ -299,7 +299,7 @@ def _one_cause(case: Case, cox: CoxFit) -> None:
     shown = means != 0  # R centres no column of 0 and 1
     case.agree("means", rows.centre[shown], means[shown])
     case.agree("score statistic", cox.score_test, case.out["score_stat"], rtol=FIT)
-    _compare_fit(case, cox, case.out)
+    compare_fit(case, cox, case.out)
 
 
 @against("c_causespecific_mgus2", "CSC_breslow", estimator="predict_absolute_risk")
@@ -315,7 +315,7 @@ def csc_efron(case: Case) -> None:
 def _csc(case: Case, fit: CauseSpecificFit) -> None:
     """Coefficients, likelihoods, and risks in both of R's forms, with standard errors."""
     out = case.out
-    new = _columns(pd.DataFrame(out["newdata"]), MGUS2)
+    new = columns_of(pd.DataFrame(out["newdata"]), MGUS2)
     left = predict_absolute_risk(fit, new, out["time"], form="left sum")
     product = predict_absolute_risk(fit, new, out["time"], form="product-limit")
     error = _errors_as_csc(fit, new, out["time"])

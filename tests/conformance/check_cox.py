@@ -44,7 +44,7 @@ FEW_STEPS = 1e-6
 """Relative, where R's penalised fits stop at its looser default."""
 
 
-def _columns(d: pd.DataFrame, names: Sequence[str]) -> Floats:
+def columns_of(d: pd.DataFrame, names: Sequence[str]) -> Floats:
     """Build R's design columns by their names, products of columns included."""
     return np.column_stack(
         [np.prod([d[part].to_numpy(float) for part in name.split(":")], axis=0) for name in names]
@@ -63,7 +63,7 @@ def _with_levels(d: pd.DataFrame, names: Sequence[str]) -> Floats:
     return np.column_stack(made)
 
 
-def _compare_fit(case: Case, fit: CoxFit | Any, out: dict[str, Any], tol: float = FIT) -> None:
+def compare_fit(case: Case, fit: CoxFit | Any, out: dict[str, Any], tol: float = FIT) -> None:
     """Compare coefficients, variances, likelihoods and tests; `fit` may be an exact one."""
     robust = "naive_var" in out
     V = robust_covariance(fit) if robust else fit.covariance
@@ -128,6 +128,14 @@ def _compare_residuals(case: Case, fit: CoxFit, out: dict[str, Any]) -> None:
             case.agree("times", schoenfeld.time[:5], want["time_first"])
 
 
+def _compare_what_follows(case: Case, fit: CoxFit, out: dict[str, Any]) -> None:
+    """Compare residuals and the test of proportional hazards, where R has them."""
+    if "residuals" in out:
+        _compare_residuals(case, fit, out["residuals"])
+    if "zph" in out:
+        _compare_zph(case, fit, out["zph"])
+
+
 def _compare_zph(case: Case, fit: CoxFit, out: dict[str, Any]) -> None:
     given = fit.data.given
     for transform, want in out.items():
@@ -171,7 +179,7 @@ def _compare_survfit(
     names: Sequence[str],
     covariance: Floats | None = None,
 ) -> None:
-    new = _columns(pd.DataFrame(out["newdata"]), names)
+    new = columns_of(pd.DataFrame(out["newdata"]), names)
     interval: Literal["log", "log-log"] = out["conf_type"]
     curves = cox_curves(fit, covariance)
     times = np.array(out["time"], dtype=float)
@@ -207,27 +215,27 @@ def _compare_predictions(
     means = np.array(case.out["means"])
     for which, want in out.items():
         new = d if which == "train" else pd.DataFrame(want["newdata"])
-        X = _columns(new, names) - means
+        X = columns_of(new, names) - means
         relative = np.exp(X @ fit.coefficients)
         stratified = len(fit.data.grid.starts) > 1
         strata = new["female"].to_numpy(int) if stratified else np.zeros(len(new), dtype=int)
         if stratified:  # R centres within strata
             given = fit.data.given
             own = np.array(
-                [_columns(d, names)[given.strata == s].mean(axis=0) for s in np.unique(strata)]
+                [columns_of(d, names)[given.strata == s].mean(axis=0) for s in np.unique(strata)]
             )
-            X = _columns(new, names) - own[strata]
+            X = columns_of(new, names) - own[strata]
             relative = np.exp(X @ fit.coefficients)
         lp = X @ fit.coefficients
         lp_se = np.sqrt(np.einsum("ij,jk,ik->i", X, V, X))
         case_rows = np.arange(len(new))
-        at = predict_survival(fit, _columns(new, names), new[end].unique(), strata=strata)
+        at = predict_survival(fit, columns_of(new, names), new[end].unique(), strata=strata)
         column = pd.Categorical(new[end], categories=new[end].unique()).codes
         hazard, hazard_se = at.hazard[case_rows, column], at.hazard_std_err[case_rows, column]
         if entry is not None:
             pieces = [
                 predict_path(fit, x[None], [a], [b], [b])
-                for x, a, b in zip(_columns(new, names), new[entry], new[end], strict=True)
+                for x, a, b in zip(columns_of(new, names), new[entry], new[end], strict=True)
             ]
             hazard = np.array([each.hazard[0, 0] for each in pieces])
             hazard_se = np.array([each.hazard_std_err[0, 0] for each in pieces])
@@ -251,7 +259,7 @@ def _compare_predictions(
                 first = (new[entry] == 0).to_numpy()[rows]
                 theirs = np.array(want[kind]["se"][part])[first]
                 case.agree(f"{which} {kind}, SE", error[rows][first], theirs, rtol=1e-7)
-        away = _columns(new, names) - means
+        away = columns_of(new, names) - means
         for kind, got in (
             ("fit", away * fit.coefficients),
             ("se", np.abs(away) * np.sqrt(np.diag(V))),
@@ -266,12 +274,12 @@ def _compare_predictions(
 
 def _lung(case: Case, d: pd.DataFrame, **options: Any) -> CoxFit:
     names = case.out["coef_names"]
-    return fit_cox(_columns(d, names), d["time"], d["status"] == 1, names=names, **options)
+    return fit_cox(columns_of(d, names), d["time"], d["status"] == 1, names=names, **options)
 
 
 def _compare_concordance(case: Case, fit: CoxFit, d: pd.DataFrame, out: dict[str, Any]) -> None:
     given = fit.data.given
-    score = _columns(d, fit.data.names) @ fit.coefficients
+    score = columns_of(d, fit.data.names) @ fit.coefficients
     # R forms scores at full precision; ours tie where rounding alone parts them.
     score = np.round(score, 10)
     for name, want in out.items():
@@ -294,9 +302,8 @@ def _compare_concordance(case: Case, fit: CoxFit, d: pd.DataFrame, out: dict[str
 def lung(case: Case) -> None:
     d, out = case.data(), case.out
     fit = _lung(case, d, ties=case.name)
-    _compare_fit(case, fit, out)
-    _compare_residuals(case, fit, out["residuals"])
-    _compare_zph(case, fit, out["zph"])
+    compare_fit(case, fit, out)
+    _compare_what_follows(case, fit, out)
     _compare_baseline(case, fit, out["basehaz"], np.array(out["means"]))
     _compare_survfit(case, fit, out["survfit_log"], out["coef_names"])
     _compare_survfit(case, fit, out["survfit_loglog"], out["coef_names"])
@@ -307,11 +314,11 @@ def lung(case: Case) -> None:
 @against("d_cox_lung", "exact", estimator="fit_cox_exact")
 def exact(case: Case) -> None:
     d, names = case.data(), case.out["coef_names"]
-    _compare_fit(case, fit_cox_exact(_columns(d, names), d["time"], d["status"] == 1), case.out)
+    compare_fit(case, fit_cox_exact(columns_of(d, names), d["time"], d["status"] == 1), case.out)
 
 
 @against("d_cox_lung", "null_model_residuals", estimator="martingale_residuals")
-def no_columns(case: Case) -> None:
+def nocolumns_of(case: Case) -> None:
     d = case.data()
     fit = fit_cox(np.empty((len(d), 0)), d["time"], d["status"] == 1)
     case.agree("log likelihood", fit.log_likelihood, case.out["loglik"])
@@ -325,20 +332,20 @@ def no_columns(case: Case) -> None:
 
 @against("d_cox_lung", "single_covariate", estimator="fit_cox")
 def one_column(case: Case) -> None:
-    _compare_fit(case, _lung(case, case.data()), case.out)
+    compare_fit(case, _lung(case, case.data()), case.out)
 
 
 @against("d_cox_lung", "interaction_and_poly", estimator="fit_cox")
 def products(case: Case) -> None:
     d = case.data()
     d["I(wt.loss^2)"] = d["wt.loss"] ** 2
-    _compare_fit(case, _lung(case, d), case.out)
+    compare_fit(case, _lung(case, d), case.out)
 
 
 @against("d_cox_lung", "wald_confint_90", estimator="wald_inference")
 def other_level(case: Case) -> None:
     d = case.data()
-    fit = fit_cox(_columns(d, ["age", "female"]), d["time"], d["status"] == 1)
+    fit = fit_cox(columns_of(d, ["age", "female"]), d["time"], d["status"] == 1)
     each = wald_inference(fit, level=0.9)
     case.agree("limits", np.column_stack([each.lower, each.upper]), case.out["confint90"], rtol=FIT)
 
@@ -351,7 +358,7 @@ def natural_spline(case: Case) -> None:
     basis *= np.sign(basis[0] * np.array(case.out["basis_first"][0]))
     case.agree("basis", basis[: len(case.out["basis_first"])], case.out["basis_first"])
     X = np.column_stack([basis, d["female"]])
-    _compare_fit(case, fit_cox(X, d["time"], d["status"] == 1), case.out)
+    compare_fit(case, fit_cox(X, d["time"], d["status"] == 1), case.out)
 
 
 def _natural_basis(x: Floats, knots: list[float], boundary: list[float]) -> Floats:
@@ -380,12 +387,12 @@ def _natural_basis(x: Floats, knots: list[float], boundary: list[float]) -> Floa
 def noise(case: Case) -> None:
     d = case.data()
     fit = fit_cox(
-        _columns(d, case.out["coef_names"]),
+        columns_of(d, case.out["coef_names"]),
         d["years" if case.name == "exact_times" else "years2"],
         d["status"] == 1,
         merge_ties=case.name != "noisy_times_no_timefix",
     )
-    _compare_fit(case, fit, case.out)
+    compare_fit(case, fit, case.out)
 
 
 @against(
@@ -406,11 +413,8 @@ def turnover(case: Case) -> None:
         options["clusters"] = d["industry"]
     names = out["coef_names"]
     fit = fit_cox(_with_levels(d, names), d["stag"], d["event"] == 1, names=names, **options)
-    _compare_fit(case, fit, out)
-    if "residuals" in out:
-        _compare_residuals(case, fit, out["residuals"])
-    if "zph" in out:
-        _compare_zph(case, fit, out["zph"])
+    compare_fit(case, fit, out)
+    _compare_what_follows(case, fit, out)
 
 
 @against(
@@ -425,7 +429,7 @@ def late_entry(case: Case) -> None:
     d, out = case.data(), case.out
     names = out["coef_names"]
     fit = fit_cox(
-        _columns(d, names),
+        columns_of(d, names),
         d["exit"],
         d["event"] == 1,
         None if case.name == "ignoring_truncation" else d["entry"],
@@ -433,11 +437,8 @@ def late_entry(case: Case) -> None:
         ties="breslow" if "breslow" in case.name else "efron",
         names=names,
     )
-    _compare_fit(case, fit, out)
-    if "residuals" in out:
-        _compare_residuals(case, fit, out["residuals"])
-    if "zph" in out:
-        _compare_zph(case, fit, out["zph"])
+    compare_fit(case, fit, out)
+    _compare_what_follows(case, fit, out)
 
 
 @against(
@@ -467,12 +468,9 @@ def weights_and_strata(case: Case) -> None:
         options["offset"] = d["off"]
     d = d.rename(columns={"female": "strata(female)female=1"}, copy=True).assign(female=d["female"])
     fit = _lung(case, d, **options)
-    _compare_fit(case, fit, out)
+    compare_fit(case, fit, out)
     V = robust_covariance(fit) if "naive_var" in out else fit.covariance
-    if "residuals" in out:
-        _compare_residuals(case, fit, out["residuals"])
-    if "zph" in out:
-        _compare_zph(case, fit, out["zph"])
+    _compare_what_follows(case, fit, out)
     if "basehaz" in out:
         moved = float(d["off"].mean()) if name == "offset" else 0.0
         _compare_baseline(case, fit, out["basehaz"], np.array(out["means"]), moved)
@@ -511,7 +509,7 @@ def start_stop(case: Case) -> None:
     d, out = case.data(), case.out
     names = out["coef_names"]
     fit = fit_cox(
-        _columns(d, names),
+        columns_of(d, names),
         d["stop"],
         d["event"] == 1,
         d["start"],
@@ -519,11 +517,8 @@ def start_stop(case: Case) -> None:
         ties="breslow" if "breslow" in case.name else "efron",
         names=names,
     )
-    _compare_fit(case, fit, out)
-    if "residuals" in out:
-        _compare_residuals(case, fit, out["residuals"])
-    if "zph" in out:
-        _compare_zph(case, fit, out["zph"])
+    compare_fit(case, fit, out)
+    _compare_what_follows(case, fit, out)
     if "basehaz" in out:
         _compare_baseline(case, fit, out["basehaz"], np.array(out["means"]))
     for key in ("survfit_log", "survfit_loglog"):
@@ -546,12 +541,12 @@ def start_stop(case: Case) -> None:
 def path(case: Case) -> None:
     d, out = case.data(), case.out
     names = ["age", "year", "surgery", "transplant"]
-    fit = fit_cox(_columns(d, names), d["stop"], d["event"] == 1, d["start"])
+    fit = fit_cox(columns_of(d, names), d["stop"], d["event"] == 1, d["start"])
     stretches = pd.DataFrame(out["path"])
     for person, rows in stretches.groupby("id"):
         here = np.flatnonzero(np.array(out["id"]) == str(person))
         times = np.array(out["time"], dtype=float)[here]
-        got = predict_path(fit, _columns(rows, names), rows["start"], rows["stop"], times)
+        got = predict_path(fit, columns_of(rows, names), rows["start"], rows["stop"], times)
         # R carries a curve on beyond the path's end; here it is not estimable there.
         known = times <= rows["stop"].max()
         assert np.isnan(got.survival[0, ~known]).all()
@@ -568,13 +563,13 @@ def changing_effect(case: Case) -> None:
     d = case.data()
     effect = TimeEffect(column=1, function=lambda x, t: x * np.log(t + 20), name="tt(age)")
     fit = fit_cox_time_effects(
-        _columns(d, ["female", "age"]),
+        columns_of(d, ["female", "age"]),
         d["time"],
         d["status"] == 1,
         effects=[effect],
         ties="breslow",
     )
-    _compare_fit(case, fit, case.out)
+    compare_fit(case, fit, case.out)
 
 
 @against("d_cox_timedependent_effects", "survSplit_cut", estimator="split_rows")
@@ -585,8 +580,8 @@ def stepwise_effect(case: Case) -> None:
     steps = d["female"].to_numpy(float)[pieces.row, None] * (
         pieces.episode[:, None] == np.arange(4)
     )
-    X = np.column_stack([_columns(d, ["age", "ph.ecog"])[pieces.row], steps])
-    _compare_fit(case, fit_cox(X, pieces.exit, pieces.left, pieces.entry), case.out)
+    X = np.column_stack([columns_of(d, ["age", "ph.ecog"])[pieces.row], steps])
+    compare_fit(case, fit_cox(X, pieces.exit, pieces.left, pieces.entry), case.out)
 
 
 def _compare_penalised(case: Case, fit: CoxFit, penalty: Floats) -> None:
@@ -613,7 +608,7 @@ def _compare_penalised(case: Case, fit: CoxFit, penalty: Floats) -> None:
 )
 def ridge(case: Case) -> None:
     d = case.data()
-    X = _columns(d, ["age", "male", "frail"])
+    X = columns_of(d, ["age", "male", "frail"])
     scale = np.var(X, axis=0, ddof=1) if case.name[6:] == "scaled_theta1" else np.ones(3)
     penalty = (1.0 if case.name.endswith("theta1") else 10.0) * scale
     fit = fit_cox(X, d["time"], d["status"] == 1, penalty=penalty)
@@ -623,9 +618,9 @@ def ridge(case: Case) -> None:
 @against("d_cox_frailty_ridge_kidney", "cluster_id", estimator="robust_covariance")
 def kidney_clusters(case: Case) -> None:
     d = case.data()
-    X = _columns(d, case.out["coef_names"])
+    X = columns_of(d, case.out["coef_names"])
     fit = fit_cox(X, d["time"], d["status"] == 1, clusters=d["id"])
-    _compare_fit(case, fit, case.out)
+    compare_fit(case, fit, case.out)
 
 
 @against(
@@ -638,7 +633,7 @@ def ridge_turnover(case: Case) -> None:
     d = case.data()
     d["male"] = d["gender"] == "m"
     names = ["age", "male", "extraversion", "independ", "selfcontrol", "anxiety", "novator"]
-    X, scaled = _columns(d, names), "50_scaled" in case.name
+    X, scaled = columns_of(d, names), "50_scaled" in case.name
     penalty = 50.0 * np.var(X, axis=0, ddof=1) if scaled else np.full(len(names), 5.0)
     ties: Literal["efron", "breslow"] = "efron" if scaled else "breslow"
     fit = fit_cox(X, d["stag"], d["event"] == 1, penalty=penalty, ties=ties)

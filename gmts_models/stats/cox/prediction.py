@@ -81,11 +81,12 @@ def predict_survival(
     InputError : shapes differ, or a stratum was not in the fit.
     """
     curves = fit if isinstance(fit, CoxCurves) else cox_curves(fit)
-    new = _new_rows(curves, X, strata, offset)
+    new = new_rows(curves, X, strata, offset)
     when = np.atleast_1d(np.asarray(times, dtype=float))
     tenure = None if since is None else np.asarray(since, dtype=float)
-    if tenure is not None and (tenure.shape != (len(new.X),) or not np.isfinite(tenure).all()):
-        raise InputError(f"since must be {len(new.X)} finite months", where="since")
+    n = len(new.X)
+    if tenure is not None and (tenure.shape != (n,) or not (tenure >= 0).all()):
+        raise InputError(f"since must be {n} months, none negative", where="since")
     hazard, variance = np.empty((2, len(new.X), len(when)))
     bases = curves.baselines
     for stratum in np.unique(new.strata):
@@ -145,7 +146,7 @@ def predict_path(
     PredictedSurvival : of n = 1 person, given still there at the path's beginning.
     """
     curves = fit if isinstance(fit, CoxCurves) else cox_curves(fit)
-    new = _new_rows(curves, X, strata, offset)
+    new = new_rows(curves, X, strata, offset)
     begin, end = np.asarray(entry, dtype=float), np.asarray(exit_, dtype=float)
     order = np.argsort(begin)
     if (end <= begin).any() or (begin[order][1:] < end[order][:-1]).any():
@@ -167,17 +168,18 @@ def predict_path(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _NewRows:
-    """Centred X (n, p), exp(eta) (n,), stratum codes (n,)."""
+class NewRows:
+    """New people: centred X (n, p), relative hazard exp(eta) (n,), stratum codes (n,)."""
 
     X: Floats
     relative: Floats
     strata: Ints
 
 
-def _new_rows(
+def new_rows(
     curves: CoxCurves, X: npt.ArrayLike, strata: npt.ArrayLike | None, offset: npt.ArrayLike | None
-) -> _NewRows:
+) -> NewRows:
+    """Check columns, stratum codes and offset of new people; errors as of `predict_survival`."""
     matrix = np.asarray(X, dtype=float)
     p = len(curves.coefficients)
     if matrix.ndim != 2 or matrix.shape[1] != p:
@@ -195,7 +197,7 @@ def _new_rows(
         raise InputError("the fit had an offset: give that of the new rows", where="offset")
     centred = matrix - curves.centre
     eta = centred @ curves.coefficients + moved - (curves.offset_centre or 0.0)
-    return _NewRows(X=centred, relative=np.exp(eta), strata=codes)
+    return NewRows(X=centred, relative=np.exp(eta), strata=codes)
 
 
 def _predicted(
