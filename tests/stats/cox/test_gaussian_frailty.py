@@ -18,7 +18,7 @@ from gmts_models.stats.cox.fit import cox_data, fit_cox, likelihood_at, maximise
 from gmts_models.stats.cox.frailty import FrailtyFit
 from gmts_models.stats.cox.gaussian_frailty import fit_gaussian_frailty
 
-REPETITIONS = int(os.environ.get("GMTS_SIMULATION_REPETITIONS", "200"))
+REPETITIONS = int(os.environ.get("GMTS_SIMULATION_REPETITIONS", "100"))
 REFERENCE = Path(__file__).parents[2] / "reference"
 
 
