@@ -21,6 +21,7 @@ from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Bools, Floats
 
 _DONE = 1e-10  # length of the penalised score, in standard errors
+_FEWER = "use fewer columns for so few events, or profile=False"
 _MOST_STEPS, _MOST_HALVINGS, _MOST_TRIALS = 500, 40, 100
 
 
@@ -195,7 +196,7 @@ def _climb(evaluate: Evaluate, start: Floats, free: Bools, bend: Floats | None =
             break
         bend = _learn(bend, step, point.gradient - trial.gradient, trial.information)
         beta, point = beta + step, trial
-    raise FitError("Firth's likelihood: the search does not converge", where="firth")
+    raise FitError("the search does not converge", where="firth", fix=_FEWER)
 
 
 def _step(point: FirthPoint, bend: Floats, free: Bools) -> tuple[Floats, float]:
@@ -232,8 +233,12 @@ def _constrain(evaluate: Evaluate, near: _Maximum, j: int, value: float) -> _Max
     drift = _inverse(information[np.ix_(free, free)]) @ information[free, j]
     guess = start.copy()
     guess[free] -= move * drift
-    usable = np.isfinite(evaluate(guess).value)
-    return _climb(evaluate, guess if usable else start, free, near.bend)
+    if np.isfinite(evaluate(guess).value):
+        try:
+            return _climb(evaluate, guess, free, near.bend)
+        except FitError:  # too far for what was learnt nearby
+            pass
+    return _climb(evaluate, start, free)
 
 
 def _limit(
@@ -263,4 +268,4 @@ def _limit(
             wide = 2 * distance * error
             following = (inside + outside) / 2 if np.isfinite(outside) else at + wide
         at = following
-    raise FitError("a profile limit was not found", where=f"firth, {names[j]}")
+    raise FitError("a profile limit was not found", where=f"firth, {names[j]}", fix=_FEWER)
