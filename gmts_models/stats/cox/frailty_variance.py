@@ -210,16 +210,25 @@ def integrate(profile: Profile, top: float, level: float) -> Integrated:
     logs = np.array([weight(theta) for theta in thetas])
     shares = _NODE_WEIGHTS * np.exp(logs - logs.max())
     shares /= shares.sum()
-    means = np.array([np.r_[profile.at(t).coefficients, profile.at(t).effects] for t in thetas])
-    inverses = np.array([covariance_at(profile.at(t), p) for t in thetas])
-    off = means - shares @ means
-    total = np.einsum("t,tij->ij", shares, inverses[:, :p, :p])
-    std_errs = np.sqrt(np.diagonal(inverses, axis1=1, axis2=2))
     tail = (1 - level) / 2
-    theta_lower, theta_upper = _theta_quantiles(thetas, logs, (low, high), (tail, 1 - tail))
+    limits = _theta_quantiles(thetas, logs, (low, high), (tail, 1 - tail))
+    return _mixed([profile.at(theta) for theta in thetas], shares, p, tail, limits)
+
+
+def _mixed(
+    fits: list[PenalisedFit], shares: Floats, p: int, tail: float, limits: tuple[float, float]
+) -> Integrated:
+    """Mix fits by `shares` (t,) that sum to 1; `limits` are those of theta."""
+    means = np.array([np.append(each.coefficients, each.effects) for each in fits])
+    std_errs, total = np.empty_like(means), np.zeros((p, p))
+    for t, fit in enumerate(fits):  # one at a time: groups may be many
+        covariance = covariance_at(fit, p)
+        std_errs[t] = np.sqrt(np.diag(covariance))
+        total += shares[t] * covariance[:p, :p]
+    off = means - shares @ means
     return Integrated(
-        theta_lower=theta_lower,
-        theta_upper=theta_upper,
+        theta_lower=limits[0],
+        theta_upper=limits[1],
         covariance=total + (off[:, :p].T * shares) @ off[:, :p],
         std_err=np.sqrt(shares @ (std_errs**2 + off**2)),
         lower=mixture_quantile(means, std_errs, shares, tail),
