@@ -46,7 +46,8 @@ class Case:
     targets : see `Target`.
     agree : (side, difference allowed): the largest difference of a figure from ours, over the size
         of ours (or 1e-2 of the largest figure where ours is smaller). None: known to be off.
-    notes : said under the table.
+    notes : said under the case in the table.
+    why : what keeps a target from being met; said where one is missed.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Case:
     targets: tuple[Target, ...] = ()
     agree: dict[str, float | None] = field(default_factory=dict)
     notes: str = ""
+    why: str = ""
 
 
 R_COX = ("R coxph", "R coxph.fit")
@@ -93,10 +95,11 @@ CASES = (
         title="Cox, 100,000 x 20, continuous times",
         kind="cox",
         recipe=Recipe(people=100_000, columns=20, monthly=False),
-        sides=(OURS, *R_COX, "lifelines", "scikit-survival", "greenwood"),
+        sides=(OURS, *R_COX, "lifelines", "scikit-survival"),
         runs=9,
         targets=(times_faster_than("R coxph", 8),),
-        agree={"lifelines": 2e-3, "greenwood": 1e-5},
+        agree={"lifelines": 2e-3},
+        notes="greenwood's time grows with the square of the rows: minutes here.",
     ),
     Case(
         name="cox-1m-daily",
@@ -111,9 +114,10 @@ CASES = (
         title="Cox, 100,000 people in 5 rows each x 20, monthly",
         kind="start_stop",
         recipe=Recipe(people=100_000, columns=20, rows_each=5),
-        sides=(OURS, "R coxph", "R agreg.fit", "lifelines", "greenwood"),
+        sides=(OURS, "R coxph", "R agreg.fit", "lifelines"),
         targets=(times_faster_than("R coxph", 5),),
         agree={"lifelines": 2e-3},
+        notes="greenwood, some 50 s, is left out.",
     ),
     Case(
         name="cox-robust",
@@ -170,6 +174,16 @@ CASES = (
         title="Concordance with its error, 1,000,000, monthly",
         kind="c_index",
         recipe=Recipe(people=1_000_000),
+        sides=(OURS, "R survival", "lifelines"),
+        targets=(times_faster_than("any"),),
+        notes="lifelines gives no error. The next case has those whose time grows with the square "
+        "of the rows.",
+    ),
+    Case(
+        name="concordance-20k",
+        title="Concordance with its error, 20,000, monthly",
+        kind="c_index",
+        recipe=Recipe(people=20_000),
         sides=(OURS, "R survival", "lifelines", "scikit-survival", "greenwood"),
         targets=(times_faster_than("any"),),
         notes="Python peers give no error.",

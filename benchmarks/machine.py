@@ -15,13 +15,14 @@ PYTHON = (
 R = ("survival", "cmprsk", "glmnet")
 
 
-def machine() -> dict[str, str | int | None]:
-    """Describe processor, memory and system, without names of the machine."""
+def machine() -> dict[str, str | float | None]:
+    """Describe processor, memory and system, without names of the machine, and how busy it is."""
     return {
         "processor": _line("/proc/cpuinfo", "model name") or platform.processor(),
         "cores": os.cpu_count(),
         "memory": _line("/proc/meminfo", "MemTotal"),
         "system": f"{platform.system()} {platform.machine()}",
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
 
 

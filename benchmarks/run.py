@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import CASES, FRACTION, OURS, Case
+from benchmarks.cases import CASES, FRACTION, OURS, PEERS, Case, Target
 from benchmarks.machine import machine, r_packages, versions
 from benchmarks.simulate import write
 from benchmarks.table import table
@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 THREADS = 2
 PATIENCE = 75.0
 """Seconds after which a run is given up."""
-SLOW, VERY_SLOW = 2.0, 8.0
+SLOW, VERY_SLOW = 2.0, 12.0
 """Seconds from which a side has three runs, and one."""
 
 
@@ -133,16 +133,15 @@ class Worker:
         self.process.communicate()
 
 
-def measure(case: Case, sides: Sequence[str], runs: int) -> dict[str, Found]:
+def measure(case: Case, sides: Sequence[str]) -> dict[str, Found]:
     """Run the sides of a case by turns."""
     with tempfile.TemporaryDirectory() as folder:
         write(case.recipe, Path(folder))
         workers = {side: Worker(side, case.kind, Path(folder)) for side in sides}
         try:
-            # The first of `runs` is not counted (see `median`).
-            for round_ in range(runs):
+            for round_ in range(case.runs):
                 for worker in workers.values():
-                    if worker.wants(round_, runs):
+                    if worker.wants(round_, case.runs):
                         worker.run()
         finally:
             for worker in workers.values():
@@ -184,12 +183,13 @@ def summarise(case: Case, found: dict[str, Found]) -> dict[str, Any]:
         "rows": case.recipe.people * case.recipe.rows_each,
         "columns": case.recipe.columns,
         "notes": case.notes,
+        "why": case.why,
         "sides": sides,
         "targets": [reached for t in case.targets if (reached := _reached(t, case, sides))],
     }
 
 
-def _reached(target: Any, case: Case, sides: dict[str, Any]) -> dict[str, Any] | None:
+def _reached(target: Target, case: Case, sides: dict[str, Any]) -> dict[str, Any] | None:
     """Hold what was found against a target; None where the other side is not there."""
     if target.memory:
         growth = sides[OURS]["growth"]
@@ -224,36 +224,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with_R = shutil.which("Rscript") is not None and not asked.ours
     if not with_R and not asked.ours:
         print("Rscript is not there: R is left out.")
-    results: dict[str, Any] = {}
-    for case in cases:
-        recipe, runs = case.recipe, case.runs
-        if asked.quick:
-            recipe = replace(
-                recipe, people=max(1_000, recipe.people // 50), draws=recipe.draws // 50
-            )
-            runs = 2
-        sides = [
-            side
-            for side in case.sides
-            if side.startswith((OURS, "X'X")) or (with_R if side[:2] == "R " else not asked.ours)
-        ]
-        case = replace(case, recipe=recipe)
-        results[case.name] = summarise(case, measure(case, sides, runs))
-        _say(results[case.name])
     output = asked.output
     if output is None and not asked.quick and asked.only is None:
         output = HERE / "results" / f"{date.today().isoformat()}.json"
-    if output is not None:
-        everything = {
-            "date": date.today().isoformat(),
-            "machine": machine(),
-            "versions": versions() | (r_packages() if with_R else {}),
-            "threads": THREADS,
-            "cases": results,
-        }
-        output.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
-        if output.parent == HERE / "results":
-            (HERE.parent / "docs" / "benchmarks.md").write_text(table(everything), encoding="utf-8")
+    results: dict[str, Any] = {}
+    everything = {
+        "date": date.today().isoformat(),
+        "machine": machine(),
+        "versions": versions() | (r_packages() if with_R else {}),
+        "threads": THREADS,
+        "cases": results,
+    }
+    for case in cases:
+        case = _smaller(case) if asked.quick else case
+        found = measure(case, _sides(case, with_R=with_R, peers=not asked.ours))
+        results[case.name] = summarise(case, found)
+        _say(results[case.name])
+        if output is not None:  # what is there by then is kept if a later case fails
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
+    if output is not None and output.parent == HERE / "results":
+        (HERE.parent / "docs" / "benchmarks.md").write_text(table(everything), encoding="utf-8")
     apart = [
         f"{name}: {side}"
         for name, result in results.items()
@@ -265,8 +256,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if apart else 0
 
 
+def _smaller(case: Case) -> Case:
+    recipe = case.recipe
+    people = max(1_000, recipe.people // 50)
+    return replace(case, recipe=replace(recipe, people=people, draws=recipe.draws // 50), runs=2)
+
+
+def _sides(case: Case, *, with_R: bool, peers: bool) -> list[str]:
+    def takes_part(side: str) -> bool:
+        if side.startswith("R "):
+            return with_R
+        return peers or side not in PEERS
+
+    return [side for side in case.sides if takes_part(side)]
+
+
 def _say(result: dict[str, Any]) -> None:
-    print(result["title"], flush=True)
+    print(f"{result['title']} ({result['rows']:,} rows)", flush=True)
     for side, each in result["sides"].items():
         if "trouble" in each:
             print(f"  {side:40} {each['trouble']}")
