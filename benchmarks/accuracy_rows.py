@@ -21,7 +21,7 @@ from benchmarks.accuracy_data import (
     trainees,
 )
 from gmts_models.errors import FitError
-from gmts_models.stats.aalen_johansen import aalen_johansen, incidence_at
+from gmts_models.stats.competing.fine_gray import fit_fine_gray
 from gmts_models.stats.concordance import concordance
 from gmts_models.stats.cox.fit import CoxFit, fit_cox
 from gmts_models.stats.cox.gamma_frailty import fit_gamma_frailty
@@ -29,12 +29,12 @@ from gmts_models.stats.cox.prediction import predict_survival
 from gmts_models.stats.cox.proportionality import proportionality_test
 from gmts_models.stats.cox.residuals import score_residuals
 from gmts_models.stats.cox.robust import robust_covariance
-from gmts_models.stats.fine_gray import fit_fine_gray
-from gmts_models.stats.kaplan_meier import kaplan_meier, survival_at
+from gmts_models.stats.incidence.aalen_johansen import aalen_johansen, incidence_at
 from gmts_models.stats.parametric.fit import fit_parametric
 from gmts_models.stats.parametric.observations import right_censored
-from gmts_models.stats.quantiles import survival_quantiles
-from gmts_models.stats.restricted_mean import restricted_mean
+from gmts_models.stats.survival.kaplan_meier import kaplan_meier, survival_at
+from gmts_models.stats.survival.quantiles import survival_quantiles
+from gmts_models.stats.survival.restricted_mean import restricted_mean
 
 
 def cox(d: pd.DataFrame, columns: Sequence[str] = ("age", "sex"), *, late: bool = False) -> CoxFit:

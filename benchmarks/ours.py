@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.simulate import Data
-from gmts_models.stats.aalen_johansen import aalen_johansen, incidence_at
+from gmts_models.stats.comparison.logrank import logrank
 from gmts_models.stats.concordance import concordance
 from gmts_models.stats.cox.bootstrap import bootstrap_cox
 from gmts_models.stats.cox.elastic_net import cox_elastic_net
 from gmts_models.stats.cox.fit import CoxFit, cox_data, fit_cox, likelihood_at
 from gmts_models.stats.cox.gamma_frailty import fit_gamma_frailty
 from gmts_models.stats.cox.robust import robust_covariance
-from gmts_models.stats.kaplan_meier import kaplan_meier, survival_at
-from gmts_models.stats.logrank import logrank
+from gmts_models.stats.incidence.aalen_johansen import aalen_johansen, incidence_at
 from gmts_models.stats.parametric.fit import fit_parametric
 from gmts_models.stats.parametric.observations import right_censored
+from gmts_models.stats.survival.kaplan_meier import kaplan_meier, survival_at
 
 Figures = Sequence[float]
 Run = Callable[[], Figures]

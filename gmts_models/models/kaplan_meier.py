@@ -20,7 +20,7 @@ from gmts_models.models.protocol import (
     group_label,
 )
 from gmts_models.outcome import Floats, Outcome
-from gmts_models.stats.kaplan_meier import SurvivalCurve, kaplan_meier, survival_at
+from gmts_models.stats.survival.kaplan_meier import SurvivalCurve, kaplan_meier, survival_at
 
 
 class KaplanMeier(RiskMixin, BaseEstimator):  # type: ignore[misc]

@@ -21,7 +21,7 @@ from gmts_models.disclosure import DEFAULT_THRESHOLD, check_threshold, suppress_
 from gmts_models.errors import InputError
 from gmts_models.models.protocol import check_horizons
 from gmts_models.outcome import Floats, Outcome
-from gmts_models.stats.kaplan_meier import (
+from gmts_models.stats.survival.kaplan_meier import (
     SurvivalCurve,
     exact_limits,
     kaplan_meier,

@@ -13,12 +13,19 @@ import pandas as pd
 from check_cox import columns_of, compare_fit
 from reference import Case, against
 
-from gmts_models.stats import cause_specific_prediction
-from gmts_models.stats.cause_specific import CauseSpecificFit, fit_cause_specific
-from gmts_models.stats.cause_specific_prediction import (
+from gmts_models.stats.competing import cause_specific_prediction
+from gmts_models.stats.competing.cause_specific import CauseSpecificFit, fit_cause_specific
+from gmts_models.stats.competing.cause_specific_prediction import (
     absolute_risk_limits,
     predict_absolute_risk,
 )
+from gmts_models.stats.competing.fine_gray import (
+    FineGrayFit,
+    fine_gray_covariance,
+    fit_fine_gray,
+)
+from gmts_models.stats.competing.fine_gray_prediction import predict_fine_gray
+from gmts_models.stats.competing.fine_gray_variance import score_influence
 from gmts_models.stats.cox.fit import CoxFit
 from gmts_models.stats.cox.inference import robust_score_test
 from gmts_models.stats.cox.residuals import (
@@ -26,13 +33,6 @@ from gmts_models.stats.cox.residuals import (
     schoenfeld_residuals,
     score_residuals,
 )
-from gmts_models.stats.fine_gray import (
-    FineGrayFit,
-    fine_gray_covariance,
-    fit_fine_gray,
-)
-from gmts_models.stats.fine_gray_prediction import predict_fine_gray
-from gmts_models.stats.fine_gray_variance import score_influence
 
 Floats = npt.NDArray[np.float64]
 MGUS2 = ("age10", "male", "hgb", "mspike")

@@ -34,7 +34,7 @@ from gmts_models.stats.cox.residuals import (
 from gmts_models.stats.cox.robust import robust_covariance, sum_by_code
 from gmts_models.stats.cox.spline import fit_cox_spline, spline_effect
 from gmts_models.stats.cox.time_effects import TimeEffect, fit_cox_time_effects, split_rows
-from gmts_models.stats.kaplan_meier import kaplan_meier
+from gmts_models.stats.survival.kaplan_meier import kaplan_meier
 
 Floats = npt.NDArray[np.float64]
 FIT = 1e-8

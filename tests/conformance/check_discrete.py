@@ -8,7 +8,7 @@ import numpy as np
 from reference import CLOSED_FORM, ITERATED, Case, against, agree_with_summary
 
 from gmts_models.outcome import Bools, Floats
-from gmts_models.stats.discrete_hazard import (
+from gmts_models.stats.hazards.discrete_hazard import (
     Baseline,
     DiscreteHazard,
     cause_hazards,
@@ -17,9 +17,13 @@ from gmts_models.stats.discrete_hazard import (
     hazard_design,
     survival_of,
 )
-from gmts_models.stats.glm import fit_glm
-from gmts_models.stats.glm_residuals import deviance_residuals, null_deviance, pearson_residuals
-from gmts_models.stats.person_periods import person_periods
+from gmts_models.stats.hazards.person_periods import person_periods
+from gmts_models.stats.regression.glm import fit_glm
+from gmts_models.stats.regression.glm_residuals import (
+    deviance_residuals,
+    null_deviance,
+    pearson_residuals,
+)
 
 
 def _linear(t: Floats) -> Floats:

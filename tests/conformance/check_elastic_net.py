@@ -12,8 +12,8 @@ from scipy import special
 from gmts_models.stats.cox.elastic_net import cox_elastic_net
 from gmts_models.stats.cox.elastic_net_cv import choose_cox_elastic_net
 from gmts_models.stats.cox.fit import cox_data, likelihood_at
-from gmts_models.stats.elastic_net import ElasticNet, ElasticNetPath
-from gmts_models.stats.logistic_elastic_net import logistic_elastic_net
+from gmts_models.stats.regression.elastic_net import ElasticNet, ElasticNetPath
+from gmts_models.stats.regression.logistic_elastic_net import logistic_elastic_net
 
 COEFFICIENT = {"rtol": 1e-4, "atol": 3e-5}
 """glmnet's error: its fits miss the conditions for a minimum by up to 1e-7, ours by 1e-10

@@ -9,9 +9,9 @@ from reference import Case, against, agree_with_summary
 from scipy import special
 
 from gmts_models.stats.cox.firth import fit_cox_firth
-from gmts_models.stats.firth import FirthFit
-from gmts_models.stats.firth_logistic import fit_firth_logistic
-from gmts_models.stats.glm import fit_glm
+from gmts_models.stats.regression.firth import FirthFit
+from gmts_models.stats.regression.firth_logistic import fit_firth_logistic
+from gmts_models.stats.regression.glm import fit_glm
 
 FIRTH = 1e-7
 """Relative; ten to a hundred times closer than the reference states its own precision."""

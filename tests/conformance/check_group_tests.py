@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from reference import Case, against
 
-from gmts_models.stats.aalen_johansen import aalen_johansen, incidence_at
-from gmts_models.stats.gray import gray_test
-from gmts_models.stats.groups import GroupTest
-from gmts_models.stats.logrank import logrank
+from gmts_models.stats.comparison.gray import gray_test
+from gmts_models.stats.comparison.groups import GroupTest
+from gmts_models.stats.comparison.logrank import logrank
+from gmts_models.stats.incidence.aalen_johansen import aalen_johansen, incidence_at
 
 
 def agree_with_survdiff(case: Case, test: GroupTest, names: list[str]) -> None:

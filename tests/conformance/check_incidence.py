@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from reference import CLOSED_FORM, Case, against
 
-from gmts_models.stats.aalen_johansen import IncidenceCurves, aalen_johansen, incidence_at
-from gmts_models.stats.gray import gray_test
-from gmts_models.stats.restricted_mean import restricted_mean
-from gmts_models.stats.time_lost import time_lost
+from gmts_models.stats.comparison.gray import gray_test
+from gmts_models.stats.incidence.aalen_johansen import IncidenceCurves, aalen_johansen, incidence_at
+from gmts_models.stats.incidence.time_lost import time_lost
+from gmts_models.stats.survival.restricted_mean import restricted_mean
 from gmts_models.stats.times import count_at_risk
 
 LEFT_TRUNCATED = "c_competing_lefttrunc_weights"

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from reference import CLOSED_FORM, Case, against
 
-from gmts_models.stats.kaplan_meier import SurvivalCurve, kaplan_meier, survival_at
-from gmts_models.stats.life_table import life_table
-from gmts_models.stats.quantiles import survival_quantiles
-from gmts_models.stats.restricted_mean import restricted_mean
+from gmts_models.stats.survival.kaplan_meier import SurvivalCurve, kaplan_meier, survival_at
+from gmts_models.stats.survival.life_table import life_table
+from gmts_models.stats.survival.quantiles import survival_quantiles
+from gmts_models.stats.survival.restricted_mean import restricted_mean
 
 COLUMNS = {  # entry, exit, left
     "a_km_discrete_tenure": (None, "years", "event"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from reference import CLOSED_FORM, ITERATED, Case, against
 
-from gmts_models.stats.piecewise import piecewise_exponential
-from gmts_models.stats.rates import exit_rates, poisson_rates
+from gmts_models.stats.hazards.piecewise import piecewise_exponential
+from gmts_models.stats.hazards.rates import exit_rates, poisson_rates
 
 
 @against("j_rates_turnover", "rates_by_gender", "rates_by_industry", estimator="exit_rates")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from reference import CLOSED_FORM, Case, against
 
-from gmts_models.stats.turnbull import turnbull, turnbull_bounds
+from gmts_models.stats.survival.turnbull import turnbull, turnbull_bounds
 
 
 @against("e_survreg_interval", "turnbull_survfit", estimator="turnbull")

@@ -23,7 +23,7 @@ from gmts_models.data.open_data import DATASETS, describe_dataset, load_dataset
 from gmts_models.data.people import Checked
 from gmts_models.errors import DataError, InputError
 from gmts_models.outcome import UNKNOWN_CAUSE
-from gmts_models.stats.kaplan_meier import kaplan_meier, survival_at
+from gmts_models.stats.survival.kaplan_meier import kaplan_meier, survival_at
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ("senators", "heads_of_government", "nlswork", "unemployment", "employees")

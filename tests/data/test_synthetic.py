@@ -26,7 +26,7 @@ from gmts_models.errors import InputError
 from gmts_models.features.table import build_features
 from gmts_models.models.cox import CoxPH
 from gmts_models.stats.concordance import concordance
-from gmts_models.stats.kaplan_meier import kaplan_meier, survival_at
+from gmts_models.stats.survival.kaplan_meier import kaplan_meier, survival_at
 
 SEEDS = range(50)
 PAGE = (Path(__file__).parents[2] / "docs" / "synthetic.md").read_text(encoding="utf-8")

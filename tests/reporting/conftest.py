@@ -13,7 +13,7 @@ import pytest
 
 from gmts_models.data.columns import SPECIALISMS
 from gmts_models.disclosure import suppress_counts
-from gmts_models.stats.kaplan_meier import exact_limits, kaplan_meier, survival_at
+from gmts_models.stats.survival.kaplan_meier import exact_limits, kaplan_meier, survival_at
 
 SIZES = (410, 655, 95, 240, 380, 61)
 COHORTS = ("2018-09", "2019-09", "2020-09", "2021-09", "2022-09")

@@ -15,8 +15,8 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from gmts_models.outcome import Outcome
 from gmts_models.stats.censoring import censoring_weights
-from gmts_models.stats.kaplan_meier import kaplan_meier, survival_at
 from gmts_models.stats.scores import auc, brier_score, null_brier_score, observed_risk
+from gmts_models.stats.survival.kaplan_meier import kaplan_meier, survival_at
 
 PITFALLS = Path(__file__).parents[1] / "reference" / "pitfalls"
 

@@ -22,13 +22,13 @@ from gmts_models.stats.cox.risk_sums import (
     tied_shares,
     weighted_cross,
 )
-from gmts_models.stats.elastic_net import (
+from gmts_models.stats.regression.elastic_net import (
     ElasticNet,
     ElasticNetPath,
     standard_scale,
     trace_path,
 )
-from gmts_models.stats.proximal_newton import LossPoint
+from gmts_models.stats.regression.proximal_newton import LossPoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from gmts_models.stats.concordance import concordance
 from gmts_models.stats.cox.elastic_net import path_of_data, saturated
 from gmts_models.stats.cox.fit import CoxData, cox_data
 from gmts_models.stats.cox.risk_sums import Ties, increments, linear_predictor, risk_sums
-from gmts_models.stats.elastic_net import ElasticNet, ElasticNetPath, coefficients_at
+from gmts_models.stats.regression.elastic_net import ElasticNet, ElasticNetPath, coefficients_at
 from gmts_models.stats.rows import Rows
 
 Measure = Literal["deviance", "concordance"]

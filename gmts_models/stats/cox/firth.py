@@ -12,7 +12,7 @@ from gmts_models.stats.cox.event_grid import cumulate_down, cumulate_up
 from gmts_models.stats.cox.fit import CoxData, Likelihood, cox_data, likelihood_at
 from gmts_models.stats.cox.risk_sums import Ties, tied_shares
 from gmts_models.stats.cox.trouble import refuse_aliased
-from gmts_models.stats.firth import FirthFit, FirthPoint, fit_firth, half_log_determinant
+from gmts_models.stats.regression.firth import FirthFit, FirthPoint, fit_firth, half_log_determinant
 
 
 def fit_cox_firth(

@@ -28,7 +28,7 @@ from gmts_models.stats.cox.risk_sums import (
     subtracted_information,
     weighted_cross,
 )
-from gmts_models.stats.kaplan_meier import kaplan_meier
+from gmts_models.stats.survival.kaplan_meier import kaplan_meier
 
 Transform = Literal["km", "rank", "identity", "log"]
 

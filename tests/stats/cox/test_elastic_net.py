@@ -16,7 +16,7 @@ from scipy import special
 from gmts_models.errors import FitError
 from gmts_models.stats.cox.elastic_net import cox_elastic_net, saturated
 from gmts_models.stats.cox.fit import cox_data, fit_cox, likelihood_at
-from gmts_models.stats.elastic_net import ElasticNet
+from gmts_models.stats.regression.elastic_net import ElasticNet
 
 LUNG = Path(__file__).parents[2] / "reference" / "data" / "lung_cc.csv"
 COLUMNS = ["age", "female", "ph.karno", "wt.loss"]

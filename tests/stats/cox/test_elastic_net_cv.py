@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gmts_models.errors import InputError
 from gmts_models.stats.cox.elastic_net_cv import assign_folds, choose_cox_elastic_net
 from gmts_models.stats.cox.fit import cox_data, likelihood_at
-from gmts_models.stats.elastic_net import ElasticNet
+from gmts_models.stats.regression.elastic_net import ElasticNet
 
 LUNG = Path(__file__).parents[2] / "reference" / "data" / "lung_cc.csv"
 

@@ -17,7 +17,7 @@ from gmts_models.errors import InputError
 from gmts_models.stats.cox.baseline import baseline_hazards, cox_curves, hazard_at
 from gmts_models.stats.cox.fit import CoxFit, fit_cox, likelihood_at
 from gmts_models.stats.cox.prediction import predict_path, predict_survival
-from gmts_models.stats.kaplan_meier import kaplan_meier
+from gmts_models.stats.survival.kaplan_meier import kaplan_meier
 
 TRAINEES = Path(__file__).parents[2] / "reference" / "pitfalls" / "tr.csv"
 

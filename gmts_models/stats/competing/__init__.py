@@ -1,0 +1,1 @@
+"""Regression where there are several ways to leave."""

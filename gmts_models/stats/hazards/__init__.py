@@ -1,0 +1,1 @@
+"""Hazards of whole periods, and exit rates."""

@@ -1,0 +1,309 @@
+"""Hazards of whole periods (months, years): the chance to leave in one, for those there before.
+
+Binomial or multinomial regressions of one row for each person and period.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from gmts_models.errors import InputError
+from gmts_models.outcome import UNKNOWN_CAUSE, Floats, Ints
+from gmts_models.stats.hazards.person_periods import PersonPeriods, person_periods
+from gmts_models.stats.regression.glm import fit_glm, mean_of, robust_covariance
+from gmts_models.stats.regression.multinomial import fit_multinomial, multinomial_probabilities
+from gmts_models.stats.rows import check_rows
+
+Baseline = Callable[[Floats], Floats]
+"""Gives the columns that tell periods apart: (q,) distinct periods -> (q, b)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscreteHazard:
+    """A regression of the hazard of each period.
+
+    Attributes
+    ----------
+    coef : (b + p,) float: of the baseline's b columns, then of X.
+    covariance : (b + p, b + p), robust where clusters were given.
+    naive_covariance : (b + p, b + p), the inverse expected information.
+    log_likelihood, deviance : float.
+    link : as given.
+    baseline : as given; by default a column for each of `periods`.
+    periods : (q,) int, the periods that anyone was followed in.
+    person_periods : number of rows of the regression.
+    """
+
+    coef: Floats
+    covariance: Floats
+    naive_covariance: Floats
+    log_likelihood: float
+    deviance: float
+    link: Literal["logit", "cloglog"]
+    baseline: Baseline
+    periods: Ints
+    person_periods: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscreteHazardAt:
+    """Hazards of people and periods; all (n, q), NaN in periods after the last of the fit.
+
+    Attributes
+    ----------
+    linear_predictor : on the scale of the link.
+    std_err : of `linear_predictor`.
+    hazard : P(left in the period | there at its beginning).
+    """
+
+    linear_predictor: Floats
+    std_err: Floats
+    hazard: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseHazards:
+    """Multinomial regression of the cause of leaving in each period, against staying.
+
+    Attributes
+    ----------
+    coef : (k, b + p) float, by cause: of the baseline's columns, then of X.
+    covariance : (k (b + p), k (b + p)), in the order of ``coef.ravel()``; robust with clusters.
+    naive_covariance : the inverse information, of the same shape.
+    log_likelihood : float.
+    baseline, periods, person_periods : as in `DiscreteHazard`.
+    """
+
+    coef: Floats
+    covariance: Floats
+    naive_covariance: Floats
+    log_likelihood: float
+    baseline: Baseline
+    periods: Ints
+    person_periods: int
+
+
+def discrete_hazard(
+    X: Floats,
+    exit_: npt.ArrayLike,
+    left: npt.ArrayLike,
+    entry: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
+    clusters: npt.ArrayLike | None = None,
+    *,
+    link: Literal["logit", "cloglog"] = "logit",
+    baseline: Baseline | None = None,
+    width: float = 1.0,
+    until: int | None = None,
+    names: Sequence[str] | None = None,
+) -> DiscreteHazard:
+    """Regress the hazard of each period on columns.
+
+    Parameters
+    ----------
+    X : (n, p) float, without an intercept; p may be 0. A person whose columns change has a row
+        for each stretch of time.
+    exit_, left, entry, weights : (n,) months, bool, months and case weights.
+    clusters : (n,) labels of people or larger clusters, for a robust covariance.
+    link : "cloglog" is proportional hazards of continuous time, seen by the period; "logit"
+        proportional odds of leaving in it.
+    baseline : columns by period, with an intercept where one is wanted; default one column for
+        each period, in which somebody must leave and somebody stay.
+    width : months in a period.
+    until : the last period to use; later ones are censored.
+    names : (p,) of the columns of X, for errors.
+
+    Raises
+    ------
+    InputError, NotEstimableError, FitError : see `person_periods` and `fit_glm`.
+
+    Source: Allison (1982), Sociological Methodology 13:61-98; Prentice & Gloeckler (1978),
+    Biometrics 34:57-67. Agrees with ``glm(left ~ 0 + baseline(period) + X, binomial(link))`` on
+    rows of persons and periods, and with ``sandwich::vcovCL(type = "HC0", cadjust = FALSE)``.
+    """
+    where = "discrete_hazard"
+    rows = check_rows(exit_, left, entry, weights, None, clusters, where=where, merge_ties=False)
+    attributes = _columns(X, len(rows), where)
+    cut = person_periods(rows.exit, rows.left, rows.entry, width=width, until=until)
+    columns = period_columns(cut) if baseline is None else baseline
+    design = hazard_design(attributes, cut, columns)
+    fit = fit_glm(
+        design,
+        cut.event != 0,
+        link=link,
+        weights=rows.weights[cut.row],
+        names=_names(design.shape[1], attributes.shape[1], cut, baseline, names),
+    )
+    people = None if rows.clusters is None else rows.clusters[cut.row]
+    return DiscreteHazard(
+        coef=fit.coef,
+        covariance=fit.covariance if people is None else robust_covariance(fit, people),
+        naive_covariance=fit.covariance,
+        log_likelihood=fit.log_likelihood,
+        deviance=fit.deviance,
+        link=link,
+        baseline=columns,
+        periods=np.unique(cut.period),
+        person_periods=len(cut.row),
+    )
+
+
+def discrete_hazard_at(fit: DiscreteHazard, X: Floats, periods: npt.ArrayLike) -> DiscreteHazardAt:
+    """Give the hazard of people with columns X (n, p) in periods (q,)."""
+    at = np.asarray(periods, dtype=float)
+    design = _at(fit.baseline, fit.periods, X, at)
+    linear = design @ fit.coef
+    variance = np.einsum("nqa,ab,nqb->nq", design, fit.covariance, design)
+    return DiscreteHazardAt(
+        linear_predictor=linear, std_err=np.sqrt(variance), hazard=mean_of(fit.link, linear)
+    )
+
+
+def cause_hazards(
+    X: Floats,
+    exit_: npt.ArrayLike,
+    event: npt.ArrayLike,
+    entry: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
+    clusters: npt.ArrayLike | None = None,
+    *,
+    baseline: Baseline,
+    width: float = 1.0,
+    until: int | None = None,
+    names: Sequence[str] | None = None,
+) -> CauseHazards:
+    """Regress the causes of leaving in each period on columns, all at once.
+
+    Parameters
+    ----------
+    event : (n,) int, 0 = censored, 1..k = cause.
+    baseline : as in `discrete_hazard`; each column needs leavers of every cause.
+    X, exit_, entry, weights, clusters, width, until, names : as in `discrete_hazard`.
+
+    Raises
+    ------
+    InputError : a cause is unknown; see also `person_periods`.
+    NotEstimableError, FitError : see `fit_multinomial`.
+
+    Source: Allison (1982), Sociological Methodology 13:61-98. Agrees with
+    ``nnet::multinom(reltol = 1e-14)`` on rows of persons and periods.
+    """
+    where = "cause_hazards"
+    rows = check_rows(exit_, event, entry, weights, None, clusters, where=where, merge_ties=False)
+    if (unknown := rows.event == UNKNOWN_CAUSE).any():
+        raise InputError(
+            f"{int(unknown.sum())} row(s) left from an unknown cause",
+            where=f"{where}, event",
+            fix="impute the cause first, or fit discrete_hazard to leaving from any cause",
+        )
+    attributes = _columns(X, len(rows), where)
+    cut = person_periods(rows.exit, rows.event, rows.entry, width=width, until=until)
+    design = hazard_design(attributes, cut, baseline)
+    fit = fit_multinomial(
+        design,
+        cut.event,
+        weights=rows.weights[cut.row],
+        names=_names(design.shape[1], attributes.shape[1], cut, baseline, names),
+    )
+    covariance = fit.covariance
+    if rows.clusters is not None:
+        covariance = robust_covariance(fit, rows.clusters[cut.row])
+    return CauseHazards(
+        coef=fit.coef,
+        covariance=covariance,
+        naive_covariance=fit.covariance,
+        log_likelihood=fit.log_likelihood,
+        baseline=baseline,
+        periods=np.unique(cut.period),
+        person_periods=len(cut.row),
+    )
+
+
+def cause_hazards_at(fit: CauseHazards, X: Floats, periods: npt.ArrayLike) -> Floats:
+    """Give (n, q, k) hazards by cause of people with columns X (n, p) in periods (q,)."""
+    at = np.asarray(periods, dtype=float)
+    design = _at(fit.baseline, fit.periods, X, at)
+    flat = multinomial_probabilities(fit.coef, design.reshape(-1, design.shape[2]))
+    return np.asarray(flat[:, 1:].reshape(*design.shape[:2], len(fit.coef)))
+
+
+def survival_of(hazard: Floats) -> Floats:
+    """Return (n, q) P(there at the end of each period) for hazards (n, q) of periods 1..q."""
+    return np.asarray(np.cumprod(1 - hazard, axis=1))
+
+
+def incidence_of(hazards: Floats) -> Floats:
+    """Return (n, q, k) P(left from each cause by the end of each period 1..q).
+
+    Parameters
+    ----------
+    hazards : (n, q, k) by cause, of consecutive periods from the first.
+    """
+    survival = survival_of(hazards.sum(axis=2))
+    before = np.concatenate([np.ones((len(survival), 1)), survival[:, :-1]], axis=1)
+    return np.asarray(np.cumsum(before[:, :, None] * hazards, axis=1))
+
+
+def period_columns(cut: PersonPeriods) -> Baseline:
+    """Return the baseline with one column for each period that occurs; NaN in others."""
+    known = np.unique(cut.period)
+
+    def columns(period: Floats) -> Floats:
+        same = np.equal.outer(period, known)
+        return np.where(same.any(axis=1, keepdims=True), same.astype(float), np.nan)
+
+    return columns
+
+
+def hazard_design(X: Floats, cut: PersonPeriods, baseline: Baseline) -> Floats:
+    """Return (m, b + p) the baseline's columns and those of X, a row for each person and period."""
+    period, which = np.unique(cut.period, return_inverse=True)
+    base = np.asarray(baseline(period.astype(float)), dtype=float)
+    if base.ndim != 2 or len(base) != len(period):
+        raise InputError(
+            f"the baseline of {len(period)} periods has shape {base.shape}",
+            where="baseline",
+            fix="return one row for each period",
+        )
+    return np.column_stack([base[which], X[cut.row]])
+
+
+def _columns(X: Floats, n: int, where: str) -> Floats:
+    columns = np.asarray(X, dtype=float)
+    if columns.ndim != 2 or len(columns) != n:
+        raise InputError(f"exit_ has {n} rows, X has shape {columns.shape}", where=f"{where}, X")
+    return columns
+
+
+def _at(baseline: Baseline, known: Ints, X: Floats, periods: Floats) -> Floats:
+    """Return (n, q, b + p); NaN in periods past the last of the fit."""
+    columns = np.asarray(X, dtype=float)
+    inside = (periods >= 1) & (periods <= known[-1])
+    base = np.asarray(baseline(np.where(inside, periods, known[-1])), dtype=float)
+    base = np.where(inside[:, None], base, np.nan)
+    n, q = len(columns), len(periods)
+    return np.concatenate(
+        [
+            np.broadcast_to(base, (n, q, base.shape[1])),
+            np.broadcast_to(columns[:, None], (n, q, columns.shape[1])),
+        ],
+        axis=2,
+    )
+
+
+def _names(
+    total: int,
+    p: int,
+    cut: PersonPeriods,
+    baseline: Baseline | None,
+    names: Sequence[str] | None,
+) -> list[str]:
+    own = [f"column {j}" for j in range(p)] if names is None else list(names)
+    if baseline is None:
+        return [*(f"period {each}" for each in np.unique(cut.period)), *own]
+    return [*(f"baseline column {j}" for j in range(total - p)), *own]

@@ -1,0 +1,1 @@
+"""Incidence by cause, and the time lost to each."""

@@ -1,0 +1,1 @@
+"""Regressions of counts and shares, and the penalties that Cox fits share with them."""

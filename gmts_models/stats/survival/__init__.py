@@ -1,0 +1,1 @@
+"""Curves of staying: product-limit estimates and what is read off them."""
