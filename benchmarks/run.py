@@ -25,7 +25,6 @@ from benchmarks.simulate import write
 from benchmarks.table import table
 
 HERE = Path(__file__).parent
-THREADS = 2
 PATIENCE = 75.0
 """Seconds after which a run is given up."""
 SLOW, VERY_SLOW = 2.0, 12.0
@@ -60,11 +59,11 @@ def median(seconds: Sequence[float]) -> float:
 class Worker:
     """A side in a process of its own."""
 
-    def __init__(self, side: str, kind: str, folder: Path) -> None:
+    def __init__(self, side: str, kind: str, folder: Path, threads: int) -> None:
         self.found = Found()
-        threads = "1" if side == "X'X, one thread" else str(THREADS)
+        number = {"X'X, one thread": 1, "X'X, two threads": 2}.get(side, threads)
         names = ("OMP", "OPENBLAS", "MKL", "NUMBA", "NUMEXPR")
-        environment = os.environ | {f"{name}_NUM_THREADS": threads for name in names}
+        environment = os.environ | {f"{name}_NUM_THREADS": str(number) for name in names}
         command = (
             ["Rscript", "--vanilla", str(HERE / "sides.R"), side, kind, str(folder)]
             if side.startswith("R ")
@@ -133,11 +132,11 @@ class Worker:
         self.process.communicate()
 
 
-def measure(case: Case, sides: Sequence[str]) -> dict[str, Found]:
+def measure(case: Case, sides: Sequence[str], threads: int) -> dict[str, Found]:
     """Run the sides of a case by turns."""
     with tempfile.TemporaryDirectory() as folder:
         write(case.recipe, Path(folder))
-        workers = {side: Worker(side, case.kind, Path(folder)) for side in sides}
+        workers = {side: Worker(side, case.kind, Path(folder), threads) for side in sides}
         try:
             for round_ in range(case.runs):
                 for worker in workers.values():
@@ -218,6 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", help="cases whose name contains this text")
     parser.add_argument("--quick", action="store_true", help="a fiftieth of the rows, two runs")
     parser.add_argument("--ours", action="store_true", help="without R and the peers")
+    parser.add_argument("--threads", type=int, default=2, help="of BLAS and OpenMP; default 2")
     parser.add_argument("--output", type=Path, help="where to write the JSON; quick runs do not")
     asked = parser.parse_args(arguments)
     cases = [case for case in CASES if asked.only is None or asked.only in case.name]
@@ -232,12 +232,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "date": date.today().isoformat(),
         "machine": machine(),
         "versions": versions() | (r_packages() if with_R else {}),
-        "threads": THREADS,
+        "threads": asked.threads,
         "cases": results,
     }
     for case in cases:
         case = _smaller(case) if asked.quick else case
-        found = measure(case, _sides(case, with_R=with_R, peers=not asked.ours))
+        sides = _sides(case, with_R=with_R, peers=not asked.ours)
+        found = measure(case, sides, asked.threads)
         results[case.name] = summarise(case, found)
         _say(results[case.name])
         if output is not None:  # what is there by then is kept if a later case fails
