@@ -63,8 +63,8 @@ def _agree_with_glm(
     *,
     intercept: bool,
 ) -> None:
-    out, p = case.out, len(got.coef)
-    case.agree("coef", got.coef, out["coef"], rtol=ITERATED)
+    out, p = case.out, len(got.coefficients)
+    case.agree("coef", got.coefficients, out["coef"], rtol=ITERATED)
     case.agree("var", got.covariance, out["var"], rtol=ITERATED, atol=1e-11)
     case.agree("se", np.sqrt(np.diag(got.covariance)), out["se"], rtol=ITERATED)
     case.agree("deviance", got.deviance, out["deviance"], rtol=CLOSED_FORM)
@@ -139,8 +139,8 @@ def causes(case: Case) -> None:
     spell = np.minimum(data["spell"].to_numpy(float), 28)
     got = cause_hazards(data[["ui"]].to_numpy(float), spell, data["cause"], baseline=_log)
     out = case.out
-    case.agree("coef", got.coef, out["coef"], rtol=ITERATED)
-    se = np.sqrt(np.diag(got.covariance)).reshape(got.coef.shape)
+    case.agree("coef", got.coefficients, out["coef"], rtol=ITERATED)
+    se = np.sqrt(np.diag(got.covariance)).reshape(got.coefficients.shape)
     case.agree("se", se, out["se"], rtol=ITERATED)
     case.agree("loglik", got.log_likelihood, out["loglik"], rtol=CLOSED_FORM)
     assert got.log_likelihood >= out["loglik"] - 1e-9

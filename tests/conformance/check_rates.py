@@ -30,7 +30,7 @@ def rate_regression(case: Case) -> None:
     data = case.data()
     X = np.column_stack([np.ones(len(data)), data["male"], data["greywage_black"]])
     got = poisson_rates(X, data["stag"], data["event"] == 1)
-    case.agree("coef", got.coef, case.out["coef"], rtol=ITERATED)
+    case.agree("coef", got.coefficients, case.out["coef"], rtol=ITERATED)
     case.agree("var", got.covariance, case.out["var"], rtol=ITERATED)
     case.agree("deviance", got.deviance, case.out["deviance"], rtol=CLOSED_FORM)
 
@@ -40,6 +40,6 @@ def piecewise(case: Case) -> None:
     data = case.data()
     X = data[["male", "age"]].to_numpy(float)
     got = piecewise_exponential(X, data["stag"], data["event"] == 1, cuts=[6, 12, 24, 48])
-    case.agree("coef", got.coef, case.out["coef"], rtol=ITERATED)
+    case.agree("coef", got.coefficients, case.out["coef"], rtol=ITERATED)
     case.agree("var", got.covariance, case.out["var"], rtol=ITERATED)
     case.agree("deviance", got.deviance, case.out["deviance"], rtol=CLOSED_FORM)

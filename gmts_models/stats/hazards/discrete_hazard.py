@@ -29,7 +29,7 @@ class DiscreteHazard:
 
     Attributes
     ----------
-    coef : (b + p,) float: of the baseline's b columns, then of X.
+    coefficients : (b + p,) float: of the baseline's b columns, then of X.
     covariance : (b + p, b + p), robust where clusters were given.
     naive_covariance : (b + p, b + p), the inverse expected information.
     log_likelihood, deviance : float.
@@ -39,7 +39,7 @@ class DiscreteHazard:
     person_periods : number of rows of the regression.
     """
 
-    coef: Floats
+    coefficients: Floats
     covariance: Floats
     naive_covariance: Floats
     log_likelihood: float
@@ -72,14 +72,15 @@ class CauseHazards:
 
     Attributes
     ----------
-    coef : (k, b + p) float, by cause: of the baseline's columns, then of X.
-    covariance : (k (b + p), k (b + p)), in the order of ``coef.ravel()``; robust with clusters.
+    coefficients : (k, b + p) float, by cause: of the baseline's columns, then of X.
+    covariance : (k (b + p), k (b + p)), in the order of ``coefficients.ravel()``; robust where
+        clusters were given.
     naive_covariance : the inverse information, of the same shape.
     log_likelihood : float.
     baseline, periods, person_periods : as in `DiscreteHazard`.
     """
 
-    coef: Floats
+    coefficients: Floats
     covariance: Floats
     naive_covariance: Floats
     log_likelihood: float
@@ -141,7 +142,7 @@ def discrete_hazard(
     )
     people = None if rows.clusters is None else rows.clusters[cut.row]
     return DiscreteHazard(
-        coef=fit.coef,
+        coefficients=fit.coefficients,
         covariance=fit.covariance if people is None else robust_covariance(fit, people),
         naive_covariance=fit.covariance,
         log_likelihood=fit.log_likelihood,
@@ -157,7 +158,7 @@ def discrete_hazard_at(fit: DiscreteHazard, X: Floats, periods: npt.ArrayLike) -
     """Give the hazard of people with columns X (n, p) in periods (q,)."""
     at = np.asarray(periods, dtype=float)
     design = _at(fit.baseline, fit.periods, X, at)
-    linear = design @ fit.coef
+    linear = design @ fit.coefficients
     variance = np.einsum("nqa,ab,nqb->nq", design, fit.covariance, design)
     return DiscreteHazardAt(
         linear_predictor=linear, std_err=np.sqrt(variance), hazard=mean_of(fit.link, linear)
@@ -214,7 +215,7 @@ def cause_hazards(
     if rows.clusters is not None:
         covariance = robust_covariance(fit, rows.clusters[cut.row])
     return CauseHazards(
-        coef=fit.coef,
+        coefficients=fit.coefficients,
         covariance=covariance,
         naive_covariance=fit.covariance,
         log_likelihood=fit.log_likelihood,
@@ -228,8 +229,8 @@ def cause_hazards_at(fit: CauseHazards, X: Floats, periods: npt.ArrayLike) -> Fl
     """Give (n, q, k) hazards by cause of people with columns X (n, p) in periods (q,)."""
     at = np.asarray(periods, dtype=float)
     design = _at(fit.baseline, fit.periods, X, at)
-    flat = multinomial_probabilities(fit.coef, design.reshape(-1, design.shape[2]))
-    return np.asarray(flat[:, 1:].reshape(*design.shape[:2], len(fit.coef)))
+    flat = multinomial_probabilities(fit.coefficients, design.reshape(-1, design.shape[2]))
+    return np.asarray(flat[:, 1:].reshape(*design.shape[:2], len(fit.coefficients)))
 
 
 def survival_of(hazard: Floats) -> Floats:

@@ -42,7 +42,8 @@ class PiecewiseExponential:
     Attributes
     ----------
     cuts : (k - 1,) months at which the hazard may change.
-    coef : (k + p,) log hazards per month of the k bands at X = 0, then log hazard ratios of X.
+    coefficients : (k + p,) log hazards per month of the k bands at X = 0, then log hazard ratios
+        of X.
     covariance : (k + p, k + p), robust where clusters were given.
     naive_covariance : (k + p, k + p), the inverse information.
     log_likelihood : of the survival times; cutting rows further does not change it.
@@ -51,7 +52,7 @@ class PiecewiseExponential:
     """
 
     cuts: Floats
-    coef: Floats
+    coefficients: Floats
     covariance: Floats
     naive_covariance: Floats
     log_likelihood: float
@@ -145,7 +146,7 @@ def piecewise_exponential(
     robust = None if rows.clusters is None else robust_covariance(fit, rows.clusters[cut.row])
     return PiecewiseExponential(
         cuts=at,
-        coef=fit.coef,
+        coefficients=fit.coefficients,
         covariance=fit.covariance if robust is None else robust,
         naive_covariance=fit.covariance,
         log_likelihood=fit.log_likelihood - float(weight[cut.row] @ (cut.left * np.log(length))),
@@ -167,8 +168,8 @@ def piecewise_survival(fit: PiecewiseExponential, X: Floats, horizons: npt.Array
     edges = np.concatenate([[0.0], fit.cuts, [np.inf]])
     spent = np.clip(at[:, None] - edges[:-1], 0, np.diff(edges))
     bands = len(fit.cuts) + 1
-    hazard = spent @ np.exp(fit.coef[:bands])
-    risk = np.exp(np.asarray(X, dtype=float) @ fit.coef[bands:])
+    hazard = spent @ np.exp(fit.coefficients[:bands])
+    risk = np.exp(np.asarray(X, dtype=float) @ fit.coefficients[bands:])
     survival = np.exp(-risk[:, None] * hazard)
     return np.asarray(np.where(at > fit.last, np.nan, survival))
 

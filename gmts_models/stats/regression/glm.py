@@ -35,7 +35,7 @@ class GLMFit:
 
     Attributes
     ----------
-    coef : (p,) float.
+    coefficients : (p,) float.
     covariance : (p, p) float, inverse of the expected information.
     linear_predictor : (n,) float, offset included.
     mean : (n,) float, expected count or probability.
@@ -47,7 +47,7 @@ class GLMFit:
     link : as given.
     """
 
-    coef: Floats
+    coefficients: Floats
     covariance: Floats
     linear_predictor: Floats
     mean: Floats
@@ -127,7 +127,7 @@ def fit_glm(
     if link == "cloglog":
         _refuse_underflow(X[weight > 0], coef, covariance, labels)
     return GLMFit(
-        coef=coef,
+        coefficients=coef,
         covariance=covariance,
         linear_predictor=X @ coef + shift,
         mean=terms.mean,

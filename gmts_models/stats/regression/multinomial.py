@@ -28,15 +28,15 @@ class MultinomialFit:
 
     Attributes
     ----------
-    coef : (k, p) float.
+    coefficients : (k, p) float.
     covariance : (k p, k p) float, the inverse information; coefficients in the order of
-        ``coef.ravel()``.
+        ``coefficients.ravel()``.
     score : (n, k p) float, each row's share of the score, case weight included: sums to 0.
     log_likelihood : float.
     steps : Newton steps that it took.
     """
 
-    coef: Floats
+    coefficients: Floats
     covariance: Floats
     score: Floats
     log_likelihood: float
@@ -95,7 +95,7 @@ def fit_multinomial(
             raise no_maximum(size.max(axis=0), labels)
     residual = weight[:, None] * (happened - chance)
     return MultinomialFit(
-        coef=coef,
+        coefficients=coef,
         covariance=solve_positive(_hessian(X, weight, chance), np.eye(k * p)),
         score=(residual[:, :, None] * X[:, None, :]).reshape(len(X), k * p),
         log_likelihood=value,
@@ -103,9 +103,9 @@ def fit_multinomial(
     )
 
 
-def multinomial_probabilities(coef: Floats, X: Floats) -> Floats:
+def multinomial_probabilities(coefficients: Floats, X: Floats) -> Floats:
     """Return (n, 1 + k) probabilities of the outcomes 0..k for coefficients (k, p)."""
-    linear = np.column_stack([np.zeros(len(X)), X @ coef.T])
+    linear = np.column_stack([np.zeros(len(X)), X @ coefficients.T])
     return np.asarray(special.softmax(linear, axis=1))
 
 

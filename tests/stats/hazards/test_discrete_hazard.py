@@ -82,7 +82,7 @@ def test_weights_order_width_and_rows_of_a_person(link: str, seed: int) -> None:
         x[copied], exit_[copied] * 12, cause[copied] > 0, entry[copied] * 12,
         clusters=copied, width=12, **options,  # type: ignore[arg-type]
     )  # fmt: skip
-    np.testing.assert_allclose(other.coef, found.coef, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(other.coefficients, found.coefficients, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(other.naive_covariance, found.naive_covariance, rtol=1e-6, atol=1e-9)
     cut = np.flatnonzero(exit_ - entry > 1)
     rows = np.concatenate([np.arange(200), cut])
@@ -90,7 +90,7 @@ def test_weights_order_width_and_rows_of_a_person(link: str, seed: int) -> None:
     end[cut], event[cut] = entry[cut] + 1, False
     begin[200:] = entry[cut] + 1
     split = discrete_hazard(x[rows], end, event, begin, times[rows], rows, **options)  # type: ignore[arg-type]
-    np.testing.assert_allclose(split.coef, found.coef, rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(split.coefficients, found.coefficients, rtol=1e-7, atol=1e-8)
     np.testing.assert_allclose(split.covariance, found.covariance, rtol=1e-6, atol=1e-9)
 
 
@@ -99,7 +99,7 @@ def test_labels_of_causes_are_only_labels(seed: int) -> None:
     x, exit_, cause, entry = _draw(seed)
     found = cause_hazards(x, exit_, cause, entry, baseline=_line)
     turned = cause_hazards(x, exit_, np.array([0, 2, 1])[cause], entry, baseline=_line)
-    np.testing.assert_allclose(turned.coef[::-1], found.coef, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(turned.coefficients[::-1], found.coefficients, rtol=1e-7, atol=1e-9)
     hazard = cause_hazards_at(found, x[:3], [1, 2, 5])
     assert hazard.shape == (3, 3, 2)
     assert np.isnan(hazard[:, 2]).all()
@@ -135,8 +135,8 @@ def test_cloglog_recovers_proportional_hazards_and_both_errors_cover() -> None:
             x[seen], np.minimum(time, end)[seen], (time <= end)[seen], entry[seen], None,
             np.arange(400)[seen], link="cloglog", width=3, baseline=lambda t: np.ones((len(t), 1)),
         )  # fmt: skip
-        estimates.append(found.coef)
-        miss = np.abs(found.coef - truth) / 1.959964
+        estimates.append(found.coefficients)
+        miss = np.abs(found.coefficients - truth) / 1.959964
         naive.append(miss < np.sqrt(np.diag(found.naive_covariance)))
         robust.append(miss < np.sqrt(np.diag(found.covariance)))
     error = np.std(estimates, axis=0) / np.sqrt(REPETITIONS)

@@ -44,8 +44,10 @@ def test_without_columns_hazards_are_rates() -> None:
     early = exit_rates(np.minimum(exit_, 6)[seen], (left & (exit_ <= 6))[seen], entry[seen])
     late = exit_ > 6
     later = exit_rates(exit_[late], left[late], np.maximum(entry[late], 6))
-    np.testing.assert_allclose(np.exp(found.coef), [early.rate[0], later.rate[0]], rtol=1e-9)
-    hazard = np.exp(found.coef)
+    np.testing.assert_allclose(
+        np.exp(found.coefficients), [early.rate[0], later.rate[0]], rtol=1e-9
+    )
+    hazard = np.exp(found.coefficients)
     survival = piecewise_survival(found, np.zeros((1, 0)), [0, 4, 10, exit_.max() + 1])
     want = [1, np.exp(-4 * hazard[0]), np.exp(-6 * hazard[0] - 4 * hazard[1]), np.nan]
     np.testing.assert_allclose(survival[0], want, rtol=1e-12)
@@ -63,14 +65,16 @@ def test_weights_splits_order_and_scale(seed: int) -> None:
         X[copied], exit_[copied] * 30, left[copied], entry[copied] * 30, cuts=cuts * 30
     )
     shift = np.log([30, 30, 30, 1, 1])
-    np.testing.assert_allclose(repeated.coef + shift, found.coef, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(
+        repeated.coefficients + shift, found.coefficients, rtol=1e-6, atol=1e-8
+    )
     np.testing.assert_allclose(repeated.covariance, found.covariance, rtol=1e-6, atol=1e-10)
     # Rows cut anywhere else, too: one more piece a person, and the same person for the sandwich.
     more = split_episodes(exit_, left, entry, cuts=np.sort(rng.uniform(0, 30, 3)))
     split = piecewise_exponential(
         X[more.row], more.exit, more.left, more.entry, times[more.row], more.row, cuts=cuts
     )
-    np.testing.assert_allclose(split.coef, found.coef, rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(split.coefficients, found.coefficients, rtol=1e-7, atol=1e-8)
     np.testing.assert_allclose(split.naive_covariance, found.covariance, rtol=1e-7, atol=1e-10)
     assert split.log_likelihood == pytest.approx(found.log_likelihood, rel=1e-10)
     whole = piecewise_exponential(X, exit_, left, entry, times, np.arange(150), cuts=cuts)
@@ -108,9 +112,9 @@ def test_it_finds_a_known_hazard_under_late_entry() -> None:
             entry[seen],
             cuts=[12],
         )
-        estimates.append(found.coef)
+        estimates.append(found.coefficients)
         half = 1.959964 * np.sqrt(np.diag(found.covariance))
-        covered.append(np.abs(found.coef - truth) < half)
+        covered.append(np.abs(found.coefficients - truth) < half)
     error = np.std(estimates, axis=0) / np.sqrt(REPETITIONS)
     bias = np.mean(estimates, axis=0) - truth
     assert (np.abs(bias) < 4 * error + 0.005).all(), f"{bias} +- {error}"  # order 1 / exits

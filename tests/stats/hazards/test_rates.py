@@ -93,12 +93,12 @@ def test_a_regression_on_groups_gives_their_rates() -> None:
     exit_, left, group = rng.exponential(9, 90), rng.uniform(size=90) < 0.6, np.arange(90) % 3
     found = exit_rates(exit_, left, groups=group)
     fit = poisson_rates(np.eye(3)[group], exit_, left)
-    np.testing.assert_allclose(np.exp(fit.coef), found.rate, rtol=1e-10)
+    np.testing.assert_allclose(np.exp(fit.coefficients), found.rate, rtol=1e-10)
     np.testing.assert_allclose(np.diag(fit.covariance), 1 / found.events, rtol=1e-10)
     nobody = np.zeros(91, dtype=bool)
     nobody[:90] = left
     longer = poisson_rates(np.eye(3)[[*group, 0]], [*exit_, 0], nobody)  # adds no time, no exit
-    np.testing.assert_allclose(longer.coef, fit.coef, rtol=1e-12)
+    np.testing.assert_allclose(longer.coefficients, fit.coefficients, rtol=1e-12)
     assert longer.df_residual == fit.df_residual
 
 

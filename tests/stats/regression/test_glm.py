@@ -42,16 +42,16 @@ def test_two_groups_by_hand() -> None:
     group = np.repeat([0.0, 1.0], [10, 12])
     X = np.column_stack([np.ones(22), group])
     logit = fit_glm(X, y, link="logit")
-    np.testing.assert_allclose(logit.coef, [np.log(3 / 7), np.log(7 / 3)], rtol=1e-12)
+    np.testing.assert_allclose(logit.coefficients, [np.log(3 / 7), np.log(7 / 3)], rtol=1e-12)
     # Woolf's variance of a log odds ratio: the sum of the reciprocals of the four counts.
     np.testing.assert_allclose(logit.covariance[1, 1], 1 / 3 + 1 / 7 + 1 / 6 + 1 / 6, rtol=1e-12)
     cloglog = fit_glm(X, y, link="cloglog")
     hazard = -np.log1p(-np.array([0.3, 0.5]))
     np.testing.assert_allclose(
-        cloglog.coef, [np.log(hazard[0]), np.log(hazard[1] / hazard[0])], rtol=1e-12
+        cloglog.coefficients, [np.log(hazard[0]), np.log(hazard[1] / hazard[0])], rtol=1e-12
     )
     log = fit_glm(X, y, link="log")
-    np.testing.assert_allclose(log.coef, [np.log(0.3), np.log(0.5 / 0.3)], rtol=1e-12)
+    np.testing.assert_allclose(log.coefficients, [np.log(0.3), np.log(0.5 / 0.3)], rtol=1e-12)
     np.testing.assert_allclose(log.covariance[1, 1], 1 / 3 + 1 / 6, rtol=1e-12)
     assert log.df_residual == 20
 
@@ -66,7 +66,7 @@ def test_logistic_regression_agrees_with_r(
     X = np.column_stack([np.ones(len(y)), data[columns]])
     want = out["glm_logit"]
     fit = fit_glm(X, y, link="logit")
-    np.testing.assert_allclose(fit.coef, want["coef"], rtol=1e-8)
+    np.testing.assert_allclose(fit.coefficients, want["coef"], rtol=1e-8)
     np.testing.assert_allclose(fit.covariance, want["var"], rtol=1e-7)
     np.testing.assert_allclose(fit.deviance, want["deviance"], rtol=1e-12)
     np.testing.assert_allclose(fit.log_likelihood, want["loglik"], rtol=1e-12)
@@ -80,7 +80,7 @@ def test_logistic_regression_agrees_with_r(
         np.testing.assert_allclose(np.square(got).sum(), want[name]["sumsq"], rtol=1e-9)
     weighted = fit_glm(X[:, :4], y, link="logit", weights=data["w"].to_numpy())
     want = out["glm_logit_weights"]
-    np.testing.assert_allclose(weighted.coef, want["coef"], rtol=1e-8)
+    np.testing.assert_allclose(weighted.coefficients, want["coef"], rtol=1e-8)
     np.testing.assert_allclose(weighted.covariance, want["cov_unscaled"], rtol=1e-7)
     np.testing.assert_allclose(weighted.deviance, want["deviance"], rtol=1e-10)
 
@@ -98,7 +98,7 @@ def test_a_weight_is_a_number_of_rows(link: Link, seed: int) -> None:
         offset=np.repeat(offset, times),
     )
     # Both stop within 1e-9 standard errors of the same maximum.
-    np.testing.assert_allclose(weighted.coef, repeated.coef, rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(weighted.coefficients, repeated.coefficients, rtol=1e-7, atol=1e-8)
     np.testing.assert_allclose(weighted.covariance, repeated.covariance, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(weighted.deviance, repeated.deviance, rtol=1e-10)
     clusters = np.repeat(np.arange(len(y)), times)
@@ -116,7 +116,7 @@ def test_row_order_and_units_change_nothing(link: Link, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(y))
     units = np.array([1.0, 1e5, 1e-4])
     other = fit_glm(X[order] * units, y[order], link=link, offset=offset[order])
-    np.testing.assert_allclose(other.coef * units, fit.coef, rtol=1e-7, atol=1e-8)
+    np.testing.assert_allclose(other.coefficients * units, fit.coefficients, rtol=1e-7, atol=1e-8)
     np.testing.assert_allclose(np.diag(other.covariance) * units**2, np.diag(fit.covariance))
     np.testing.assert_allclose(np.sum(deviance_residuals(fit, y) ** 2), fit.deviance, rtol=1e-12)
 
@@ -197,8 +197,8 @@ def test_intervals_cover_the_truth(link: Link) -> None:
         mean = mean_of(link, X @ truth)
         y = rng.poisson(mean) if link == "log" else rng.uniform(size=300) < mean
         fit = fit_glm(X, y, link=link)
-        estimates.append(fit.coef)
-        miss = np.abs(fit.coef - truth)
+        estimates.append(fit.coefficients)
+        miss = np.abs(fit.coefficients - truth)
         covered.append(miss < z * np.sqrt(np.diag(fit.covariance)))
         robust.append(miss < z * np.sqrt(np.diag(robust_covariance(fit))))
     bias = np.mean(estimates, axis=0) - truth

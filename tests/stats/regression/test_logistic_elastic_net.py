@@ -92,8 +92,8 @@ def test_logistic_without_a_penalty_is_the_maximum_likelihood() -> None:
     X, y = _draw(3)
     path = logistic_elastic_net(X, y, penalty=ElasticNet(lambdas=[0.0]))
     fit = fit_glm(np.column_stack([np.ones(len(y)), X]), y, link="logit")
-    np.testing.assert_allclose(path.coefficients[0], fit.coef[1:], rtol=1e-7)
-    assert path.intercepts[0] == pytest.approx(fit.coef[0], rel=1e-7)
+    np.testing.assert_allclose(path.coefficients[0], fit.coefficients[1:], rtol=1e-7)
+    assert path.intercepts[0] == pytest.approx(fit.coefficients[0], rel=1e-7)
     deviance = path.null_deviance * (1 - path.dev_ratio[0])
     assert deviance == pytest.approx(fit.deviance, rel=1e-9)
 

@@ -24,7 +24,7 @@ def _draw(seed: int, n: int = 200) -> tuple[Floats, Ints]:
 def test_shares_by_hand() -> None:
     y = np.repeat([0, 1, 2], [10, 6, 4])
     fit = fit_multinomial(np.ones((20, 1)), y)
-    np.testing.assert_allclose(fit.coef[:, 0], np.log([0.6, 0.4]), rtol=1e-12)
+    np.testing.assert_allclose(fit.coefficients[:, 0], np.log([0.6, 0.4]), rtol=1e-12)
     # Log odds against a common outcome: variances 1/6 + 1/10 and 1/4 + 1/10, covariance 1/10.
     want = [[1 / 6 + 0.1, 0.1], [0.1, 1 / 4 + 0.1]]
     np.testing.assert_allclose(fit.covariance, want, rtol=1e-12)
@@ -35,7 +35,7 @@ def test_two_outcomes_are_a_logistic_regression() -> None:
     X, y = _draw(1)
     other = fit_glm(X, y > 0, link="logit")
     fit = fit_multinomial(X, (y > 0).astype(int))
-    np.testing.assert_allclose(fit.coef[0], other.coef, rtol=1e-9)
+    np.testing.assert_allclose(fit.coefficients[0], other.coefficients, rtol=1e-9)
     np.testing.assert_allclose(fit.covariance, other.covariance, rtol=1e-9)
     np.testing.assert_allclose(robust_covariance(fit), robust_covariance(other), rtol=1e-8)
 
@@ -46,7 +46,7 @@ def test_it_agrees_with_scikit_learn() -> None:
     want = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(X[:, 1:], y)
     # Its stopping rule leaves about six digits of the probabilities.
     np.testing.assert_allclose(
-        multinomial_probabilities(fit.coef, X), want.predict_proba(X[:, 1:]), atol=1e-5
+        multinomial_probabilities(fit.coefficients, X), want.predict_proba(X[:, 1:]), atol=1e-5
     )
 
 
@@ -58,7 +58,7 @@ def test_weights_and_order(seed: int) -> None:
     fit = fit_multinomial(X, y, weights=times)
     copied = rng.permutation(np.repeat(np.arange(len(y)), times))
     other = fit_multinomial(X[copied], y[copied])
-    np.testing.assert_allclose(other.coef, fit.coef, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(other.coefficients, fit.coefficients, rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(other.covariance, fit.covariance, rtol=1e-7, atol=1e-10)
     np.testing.assert_allclose(fit.score.sum(axis=0), 0, atol=1e-8)
     np.testing.assert_allclose(
