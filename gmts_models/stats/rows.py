@@ -80,7 +80,7 @@ def check_rows(
     code = np.asarray(event)
     if code.dtype != bool and not np.issubdtype(code.dtype, np.integer):
         whole = _numbers(event, "event", where)
-        if (whole != np.round(whole)).any():
+        if (whole != np.round(whole)).any() or (np.abs(whole) >= 2.0**53).any():
             raise InputError("event must hold whole numbers or booleans", where=f"{where}, event")
         code = whole
     parts = {"event": code, "entry": begin, "weights": weight}
@@ -108,8 +108,8 @@ def check_rows(
         exit=end,
         event=code.astype(np.int64),
         weights=weight,
-        strata=_constant(0, n) if strata is None else _code(strata, "strata", where),
-        clusters=None if clusters is None else _code(clusters, "clusters", where),
+        strata=_constant(0, n) if strata is None else code_labels(strata, "strata", where),
+        clusters=None if clusters is None else code_labels(clusters, "clusters", where),
     )
 
 
@@ -126,24 +126,61 @@ def _numbers(values: npt.ArrayLike, name: str, where: str) -> Floats:
 
 def read_numbers(values: npt.ArrayLike, name: str, where: str) -> Floats:
     """Return (n,) floats, or raise InputError where `values` are not numbers in one dimension."""
-    try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be numbers", where=f"{where}, {name}") from None
+    array = _as_floats(values, name, where)
     if array.ndim != 1:
         raise InputError(f"{name} must have one dimension, has {array.ndim}", where=where)
     return array
 
 
-def _code(labels: npt.ArrayLike, name: str, where: str) -> Ints:
+def read_matrix(values: npt.ArrayLike, n: int, where: str = "X") -> Floats:
+    """Return (n, p) floats, NaN among them, or raise InputError where `values` are not so many."""
+    matrix = _as_floats(values, "X", where)
+    if matrix.ndim != 2 or len(matrix) != n:
+        raise InputError(
+            f"X has shape {matrix.shape}, but there are {n} rows",
+            where=where,
+            fix="X has two dimensions: a row a person or episode, a column an attribute",
+        )
+    return matrix
+
+
+def _as_floats(values: npt.ArrayLike, name: str, where: str) -> Floats:
+    try:
+        array: npt.NDArray[Any] = np.asarray(values)
+        if array.dtype.kind in "cmM":  # complex numbers, spans and dates would be cut to numbers
+            raise TypeError
+        return array.astype(float, copy=False)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{name} must be numbers",
+            where=where if where == name else f"{where}, {name}",
+            fix="turn labels into columns of 0 and 1, dates into months, and pandas' NA into NaN",
+        ) from None
+
+
+def code_labels(labels: npt.ArrayLike, name: str, where: str) -> Ints:
+    """Return (n,) codes 0..s-1 of the distinct labels in sorted order; InputError if any misses.
+
+    Objects that are not all numbers are sorted, and told apart, by their text.
+    """
+    # Of a list with texts, NumPy would make a text of a missing one.
     array: npt.NDArray[Any] = np.asarray(labels)
+    if array.dtype.kind in "US" and not isinstance(labels, np.ndarray):
+        array = np.asarray(labels, dtype=object)
     if array.dtype == object:
-        missing = np.array([each is None or each != each for each in array])
-        array = array.astype(str)
+        refuse_rows(np.array([_is_missing(each) for each in array]), f"{name} is missing", where)
+        if not all(isinstance(each, int | float | np.number) for each in array):
+            array = array.astype(str)
     else:
-        missing = array != array  # NaN, NaT
-    refuse_rows(missing, f"{name} is missing", where)
+        refuse_rows(array != array, f"{name} is missing", where)  # NaN, NaT
     return np.unique(array, return_inverse=True)[1].astype(np.int64)
+
+
+def _is_missing(label: object) -> bool:
+    try:
+        return label is None or bool(label != label)
+    except TypeError:  # pandas' NA is neither equal nor unequal to itself
+        return True
 
 
 def refuse_rows(bad: Bools, what: str, where: str, most: int = 5) -> None:
