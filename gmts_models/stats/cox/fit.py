@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,13 @@ from gmts_models.stats.cox.risk_sums import (
     risk_sums,
     subtracted_information,
 )
-from gmts_models.stats.cox.trouble import name_columns, refuse_aliased, refuse_monotone
-from gmts_models.stats.rows import Rows, check_rows
+from gmts_models.stats.cox.trouble import (
+    name_columns,
+    refuse_aliased,
+    refuse_monotone,
+    refuse_overflow,
+)
+from gmts_models.stats.rows import Rows, check_rows, read_matrix, read_numbers
 
 MOST_STEPS, MOST_HALVINGS = 60, 30
 _MANY_STEPS = 8
@@ -119,29 +125,29 @@ def cox_data(
     merge_ties: bool = True,
 ) -> CoxData:
     """Check and sort what a Cox fit is given; parameters as for `fit_cox`."""
-    matrix = np.asarray(X, dtype=float)
+    if ties not in get_args(Ties):
+        raise InputError("there is no such method for ties", where="ties", fix="efron or breslow")
     rows = check_rows(
         exit_, left, entry, weights, strata, clusters, where="cox", merge_ties=merge_ties
     )
-    if matrix.ndim != 2 or len(matrix) != len(rows):
-        raise InputError(f"X has shape {matrix.shape}, but there are {len(rows)} rows", where="X")
+    matrix = read_matrix(X, len(rows))
     labels = name_columns(matrix.shape[1], names)
     if not np.isfinite(matrix.sum()) and not np.isfinite(matrix).all():
-        bad = ~np.isfinite(matrix).all(axis=0)
+        bad = np.flatnonzero(~np.isfinite(matrix).all(axis=0))
         raise InputError(
             "columns hold values that are missing or infinite",
-            where=", ".join(name for name, is_bad in zip(labels, bad, strict=True) if is_bad),
+            where=", ".join(labels[column] for column in bad),
             fix="impute them, or leave out the rows",
         )
+    if not (rows.left & (rows.weights > 0)).any():
+        raise FitError("nobody leaves in these rows, so there is no hazard to model", where="cox")
     moved, offset_centre = None, None
     if offset is not None:
-        moved = np.asarray(offset, dtype=float)
+        moved = read_numbers(offset, "offset", "cox")
         if moved.shape != (len(rows),) or not np.isfinite(moved).all():
             raise InputError("offset must be a finite number a row", where="cox, offset")
         offset_centre = float(np.average(moved, weights=rows.weights))
         moved = moved - offset_centre
-    if not (rows.left & (rows.weights > 0)).any():
-        raise FitError("nobody leaves in these rows, so there is no hazard to model", where="cox")
     grid = event_grid(rows)
     centre = rows.weights @ matrix / rows.weights.sum()
     return CoxData(
@@ -205,7 +211,8 @@ def fit_cox(
     clusters : (n,) labels of people or larger clusters, for `robust_covariance`.
     offset : (n,) known part of the log relative hazard.
     ties : "efron" or "breslow"; for few rows see also `fit_cox_exact`.
-    penalty : (p,) or (p, p) matrix P: half of beta' P beta is taken from the log likelihood.
+    penalty : (p,) diagonal, >= 0, or (p, p) matrix P, symmetric and positive semidefinite: half
+        of beta' P beta is taken from the log likelihood.
     names : (p,) names of the columns, for errors.
     merge_ties : whether times apart by floating-point noise only become one (R's timefix).
 
@@ -217,7 +224,8 @@ def fit_cox(
     ------
     InputError : lengths differ, or a value is not a finite number.
     FitError : nobody leaves; a column is constant or a sum of others; a column separates those
-        who leave from those who stay, so that the likelihood has no maximum.
+        who leave from those who stay, so that the likelihood has no maximum; offsets, weights or
+        columns are so extreme that risks cannot be added.
 
     Source: Cox (1972), JRSS B 34:187-220; Therneau & Grambsch (2000), Modeling Survival Data.
     Agrees with ``survival::coxph(Surv(entry, exit, left) ~ X + strata(s) + offset(o), weights)``.
@@ -244,21 +252,24 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
     `start` (p,) is where the search begins, the null likelihood stays that at 0.
     """
     p = data.rows.X.shape[1]
-    P = np.zeros((p, p)) if penalty is None else np.asarray(penalty, dtype=float)
-    P = np.diag(P) if P.ndim == 1 else P
-    here = likelihood_at(data, np.zeros(p))
+    P = np.zeros((p, p)) if penalty is None else _penalty_matrix(penalty, p)
+    here = _finite_likelihood(data, np.zeros(p))
     null, at_zero = here.value, here.information + P
     refuse_aliased(at_zero, data.rows.X, data.grid, data.names)
     score_test = float(here.gradient @ np.linalg.solve(at_zero, here.gradient))
     beta = np.zeros(p)
     if start is not None:
-        beta, here = start, likelihood_at(data, start)
+        beta, here = start, _finite_likelihood(data, start)
+    # Standard errors grow as weights fall.
+    last_step = _LAST_STEP * min(
+        1.0, float(np.sqrt(data.grid.weight.sum() / data.grid.deaths.sum()))
+    )
     steps, before = 0, np.inf
     for steps in range(MOST_STEPS + 1):
         gradient = here.gradient - P @ beta
         step = np.linalg.solve(here.information + P, gradient)
         length = np.sqrt(max(0.0, float(gradient @ step)))
-        if length < _LAST_STEP or before / 2 < length < _ROUNDING:
+        if length < last_step or before / 2 < length < _ROUNDING:
             beta = beta + step
             break
         before = length
@@ -283,6 +294,34 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
     )
 
 
+def _penalty_matrix(penalty: Floats, p: int) -> Floats:
+    try:
+        P = np.asarray(penalty, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError("penalty must be numbers", where="penalty") from None
+    if P.shape not in ((p,), (p, p)) or not np.isfinite(P).all():
+        raise InputError(
+            f"penalty must be {p} finite numbers, or {p} x {p}, has shape {P.shape}",
+            where="penalty",
+        )
+    P = np.diag(P) if P.ndim == 1 else P
+    size = np.abs(P).max(initial=0.0)
+    symmetric = (np.abs(P - P.T) <= 1e-9 * size).all()
+    if not symmetric or np.linalg.eigvalsh(P).min(initial=0.0) < -1e-9 * size:
+        raise InputError(
+            "penalty must be symmetric and positive semidefinite, else it draws coefficients away",
+            where="penalty",
+        )
+    return P
+
+
+def _finite_likelihood(data: CoxData, beta: Floats) -> Likelihood:
+    with np.errstate(over="ignore", invalid="ignore"):
+        here = likelihood_at(data, beta)
+    refuse_overflow(here.value, here.information)
+    return here
+
+
 def _inverse(information: Floats) -> Floats:
     """Return the inverse, exactly symmetric."""
     inverse = np.linalg.inv(information)
@@ -294,10 +333,13 @@ def _climb(
 ) -> tuple[Floats, Likelihood]:
     """Go a Newton step, or as much of it as climbs."""
     floor = value - beta @ P @ beta / 2 - 1e-11 * abs(value)
-    for _ in range(MOST_HALVINGS):
-        trial = beta + step
-        risk, at = _risk_at(data, trial)
-        if at.log_likelihood - trial @ P @ trial / 2 >= floor:
-            break
-        step = step / 2
-    return trial, _with_derivatives(data, risk, at)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(MOST_HALVINGS):
+            trial = beta + step
+            risk, at = _risk_at(data, trial)
+            if at.log_likelihood - trial @ P @ trial / 2 >= floor:
+                break
+            step = step / 2
+        reached = _with_derivatives(data, risk, at)
+    refuse_overflow(reached.value, reached.information)
+    return trial, reached

@@ -22,7 +22,17 @@ def name_columns(p: int, names: Sequence[str] | None) -> tuple[str, ...]:
         return tuple(f"column {j}" for j in range(p))
     if len(names) != p:
         raise InputError(f"X has {p} columns, names has {len(names)}", where="names")
-    return tuple(names)
+    return tuple(str(name) for name in names)
+
+
+def refuse_overflow(value: float, information: Floats) -> None:
+    """Raise FitError where a log likelihood or its information (p, p) is not finite."""
+    if not (np.isfinite(value) and np.isfinite(information).all()):
+        raise FitError(
+            "the risks of these rows are too many orders of magnitude apart to be added",
+            where="cox",
+            fix="look for extreme offsets, case weights or values of columns",
+        )
 
 
 def refuse_aliased(information: Floats, X: Floats, grid: EventGrid, names: tuple[str, ...]) -> None:

@@ -285,3 +285,48 @@ def test_estimates_and_intervals_are_honest_on_tied_months(repetitions: int) -> 
     band = 4 * np.sqrt(0.95 * 0.05 / repetitions)
     assert (np.abs(np.mean(covered, axis=0) - 0.95) < band + 0.005).all(), np.mean(covered, axis=0)
     assert global_tests(fit).wald.df == 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "match"),
+    [
+        ({"ties": "Breslow"}, "method for ties"),
+        ({"X": [["a"]] * 6}, "X must be numbers"),
+        ({"exit_": np.arange(1, 7).astype("timedelta64[D]")}, "exit_ must be numbers"),
+        ({"offset": ["a"] * 6}, "offset must be numbers"),
+        ({"penalty": np.ones(3)}, "penalty must be 1"),
+        ({"penalty": np.array([np.nan])}, "penalty must be 1"),
+        ({"penalty": np.array([-0.1])}, "semidefinite"),
+    ],
+)
+def test_what_would_give_another_model_or_none_is_refused(
+    changed: dict[str, Any], match: str
+) -> None:
+    X, exit_, left = FIRST
+    with pytest.raises(InputError, match=match):
+        fit_cox(**{"X": X, "exit_": exit_, "left": left} | changed)
+
+
+def test_nobody_of_weight_leaves_with_an_offset_too() -> None:
+    X, exit_, left = FIRST
+    with pytest.raises(FitError, match="nobody leaves"):
+        fit_cox(X, exit_, left, weights=np.zeros(6), offset=np.ones(6))
+
+
+def test_risks_that_cannot_be_added_are_an_error_not_a_nan() -> None:
+    rows = draw(4, 60)
+    apart = np.where(rows["strata"] == rows["strata"][0], -500.0, 500.0)
+    with pytest.raises(FitError, match="orders of magnitude"):
+        fit_cox(**rows | {"offset": apart})
+    nearer = np.where(rows["strata"] == rows["strata"][0], -100.0, 100.0)
+    plain = fit_cox(**rows | {"offset": None})  # a constant of a stratum changes nothing
+    np.testing.assert_allclose(
+        fit_cox(**rows | {"offset": nearer}).coefficients, plain.coefficients, rtol=1e-8
+    )
+
+
+def test_the_unit_of_weights_does_not_stop_the_search_early() -> None:
+    X, exit_, left = FIRST
+    small = fit_cox(X, exit_, left, weights=np.full(6, 1e-20))
+    plain = fit_cox(X, exit_, left)
+    np.testing.assert_allclose(small.coefficients, plain.coefficients, rtol=1e-10)
