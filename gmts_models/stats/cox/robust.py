@@ -10,6 +10,7 @@ from gmts_models.errors import InputError
 from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.cox.fit import CoxFit
 from gmts_models.stats.cox.residuals import dfbeta
+from gmts_models.stats.rows import code_labels
 
 
 def robust_covariance(fit: CoxFit, clusters: npt.ArrayLike | None = None) -> Floats:
@@ -23,7 +24,7 @@ def robust_covariance(fit: CoxFit, clusters: npt.ArrayLike | None = None) -> Flo
 
     Raises
     ------
-    InputError : as many labels as rows are needed.
+    InputError : as many labels as rows are needed, none missing.
 
     Notes
     -----
@@ -36,10 +37,13 @@ def robust_covariance(fit: CoxFit, clusters: npt.ArrayLike | None = None) -> Flo
     moved = dfbeta(fit)
     codes = given.clusters
     if clusters is not None:
-        labels = np.asarray(clusters)
-        if labels.shape != (len(given),):
-            raise InputError(f"there are {len(given)} rows, clusters has shape {labels.shape}")
-        codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+        shape = np.shape(clusters)
+        if shape != (len(given),):
+            raise InputError(
+                f"there are {len(given)} rows, clusters has shape {shape}",
+                where="robust_covariance, clusters",
+            )
+        codes = code_labels(clusters, "clusters", "robust_covariance")
     if codes is not None:
         moved = sum_by_code(moved, codes)
     return np.asarray(moved.T @ moved)

@@ -140,3 +140,12 @@ def test_robust_intervals_cover_where_the_model_is_wrong(repetitions: int) -> No
     rate = covered.mean(axis=0)
     assert rate[0] < 0.6
     assert abs(rate[1] - 0.95) < band + 0.01, rate
+
+
+def test_clusters_without_a_label_are_refused() -> None:
+    fit = fit_cox(**draw(3, 40))
+    for labels in (["a", None] * 20, [1.0, np.nan] * 20, ["a", np.nan] * 20):
+        with pytest.raises(InputError, match="clusters is missing in 20"):
+            robust_covariance(fit, labels)
+    mixed = robust_covariance(fit, np.array(["a", 1] * 20, dtype=object))
+    np.testing.assert_allclose(mixed, robust_covariance(fit, [0, 1] * 20))
