@@ -226,8 +226,8 @@ def _concordances(
         rows = np.flatnonzero(mask)
         c, se = np.nan, np.nan
         if len(rows) and not np.isnan(risk[rows]).any():
-            part = risk[rows], y.exit[rows], y.left[rows], y.entry[rows], fold[rows]
-            found = concordance(*part, clusters=y.people[rows])
+            part = risk[rows], y.exit[rows], y.left[rows], y.entry[rows]
+            found = concordance(*part, strata=fold[rows], clusters=y.people[rows])
             c, se = found.concordance, found.std_err
         yield {
             "model": model,

@@ -49,8 +49,8 @@ def concordance(
     exit_: npt.ArrayLike,
     left: npt.ArrayLike,
     entry: npt.ArrayLike | None = None,
-    strata: npt.ArrayLike | None = None,
     weights: npt.ArrayLike | None = None,
+    strata: npt.ArrayLike | None = None,
     clusters: npt.ArrayLike | None = None,
     *,
     time_weight: TimeWeight = "n",
@@ -63,8 +63,8 @@ def concordance(
     score : (n,) float, any quantity that grows with risk. NaN gives a NaN concordance.
     exit_, left, entry : (n,) months and bool. A pair counts at each time at which one leaves
         while the other is at risk and stays on; someone censored then stays on.
-    strata : (n,) labels; only rows of one stratum are compared.
     weights : (n,) case weights; a pair has the product of its rows' weights.
+    strata : (n,) labels; only rows of one stratum are compared.
     clusters : (n,) labels of people (of start-stop rows) or of larger clusters, for the error.
     time_weight : "n" is Harrell's C. "n/G2" is Uno's, which does not depend on the censoring; with
         it, choose `until` so that some remain under observation.

@@ -135,7 +135,7 @@ def by_deviance(case: Case) -> None:
     )
     case.agree("lambda", found.path.lambdas, case.out["lambda"], rtol=2e-7)
     case.agree("cvm", found.mean, case.out["cvm"], rtol=1e-7)
-    case.agree("cvsd", found.error, case.out["cvsd"], rtol=1e-5)
+    case.agree("cvsd", found.std_err, case.out["cvsd"], rtol=1e-5)
     case.agree("lambda_min", found.lambda_min, case.out["lambda_min"], rtol=2e-7)
     case.agree("lambda_1se", found.lambda_1se, case.out["lambda_1se"], rtol=2e-7)
     best = found.path.coefficients[found.best]
@@ -155,7 +155,7 @@ def by_concordance(case: Case) -> None:
     )
     case.agree("lambda", found.path.lambdas, case.out["lambda"], rtol=2e-7)
     case.agree("cvm", found.mean, case.out["cvm"])
-    case.agree("cvsd", found.error, case.out["cvsd"])
+    case.agree("cvsd", found.std_err, case.out["cvsd"])
     case.agree("lambda_min", found.lambda_min, case.out["lambda_min"], rtol=2e-7)
 
 

@@ -27,7 +27,7 @@ def _agree(case: Case, fit: FirthFit) -> None:
         "profile_lower": fit.lower,
         "profile_upper": fit.upper,
         "profile_lr": fit.statistic,
-        "profile_p": fit.p_value,
+        "profile_p": fit.p,
     }
     for name, ours in want.items():
         case.agree(name, ours, case.out[name], rtol=FIRTH, atol=1e-9)

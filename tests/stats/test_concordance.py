@@ -64,7 +64,7 @@ def test_late_entry_strata_weights_clusters_agree_with_r() -> None:
     # ymax, as it is without; the cut one is checked below, pair by pair.
     d = _scored()
     found = concordance(
-        d["rounded"], d["time"], d["left"], d["entry"], d["sex"], d["w"], d["spec"], until=30
+        d["rounded"], d["time"], d["left"], d["entry"], d["w"], d["sex"], d["spec"], until=30
     )
     want = [0.5570049211985, 0.01653942630195, 33083.75, 23932.75, 23248.5, 1384.75, 513]
     np.testing.assert_allclose(_figures(found), want, rtol=1e-12)
@@ -105,7 +105,7 @@ def test_time_weights_in_strata_agree_with_r(time_weight: TimeWeight) -> None:
     # strata(spec), d, weights = w, timewt = time_weight, ymax = 30, reverse = TRUE).
     d = _scored()
     found = concordance(
-        d["rounded"], d["time"], d["left"], None, d["spec"], d["w"],
+        d["rounded"], d["time"], d["left"], None, d["w"], d["spec"],
         time_weight=time_weight, until=30,
     )  # fmt: skip
     np.testing.assert_allclose(_figures(found), WEIGHTED[time_weight], rtol=1e-11)
@@ -149,7 +149,7 @@ def test_counts_are_those_of_all_pairs(seed: int) -> None:
     score, exit_, left, entry = _draw(seed)
     rng = np.random.default_rng(seed)
     weights, strata = rng.integers(0, 4, 60) / 2, rng.integers(0, 4, 60)
-    found = concordance(score, exit_, left, entry, strata, weights)
+    found = concordance(score, exit_, left, entry, weights, strata)
     want = _by_pairs(score, exit_, left, entry, weights, strata)
     np.testing.assert_allclose(_figures(found)[2:], want, rtol=1e-12)
     assert found.influence.sum() == pytest.approx(0, abs=1e-12)
@@ -212,15 +212,16 @@ def test_order_scale_labels_and_rows_of_a_person_change_nothing(seed: int) -> No
     score, exit_, left, entry = _draw(seed)
     rng = np.random.default_rng(seed)
     strata = rng.integers(0, 3, 60)
-    want = _figures(concordance(score, exit_, left, entry, strata))
+    want = _figures(concordance(score, exit_, left, entry, None, strata))
     order = rng.permutation(60)
-    parts = [each[order] for each in (score, exit_, left, entry, np.array(list("zax"))[strata])]
-    np.testing.assert_allclose(_figures(concordance(*parts)), want, rtol=1e-12)
-    days = concordance(np.exp(score), exit_ * 30.4375, left, entry * 30.4375, strata)
+    parts = [each[order] for each in (score, exit_, left, entry)]
+    labels = np.array(list("zax"))[strata][order]
+    np.testing.assert_allclose(_figures(concordance(*parts, strata=labels)), want, rtol=1e-12)
+    days = concordance(np.exp(score), exit_ * 30.4375, left, entry * 30.4375, None, strata)
     np.testing.assert_allclose(_figures(days), want, rtol=1e-12)
-    late = concordance(score, exit_ + 7, left, entry + 7, strata)
+    late = concordance(score, exit_ + 7, left, entry + 7, None, strata)
     np.testing.assert_allclose(_figures(late), want, rtol=1e-12)
-    turned = _figures(concordance(-score, exit_, left, entry, strata))
+    turned = _figures(concordance(-score, exit_, left, entry, None, strata))
     np.testing.assert_allclose([1 - turned[0], turned[1]], want[:2], rtol=1e-10)
     cut = np.floor((entry + exit_) / 2)
     several = np.flatnonzero((cut > entry) & (cut < exit_))
@@ -229,7 +230,7 @@ def test_order_scale_labels_and_rows_of_a_person_change_nothing(seed: int) -> No
     end[several], event[several] = cut[several], False
     begin[60:] = cut[several]
     event[60:] = left[several]
-    split = concordance(score[rows], end, event, begin, strata[rows], clusters=rows)
+    split = concordance(score[rows], end, event, begin, strata=strata[rows], clusters=rows)
     np.testing.assert_allclose(_figures(split), want, rtol=1e-10)
 
 

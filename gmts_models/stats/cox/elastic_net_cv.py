@@ -28,7 +28,7 @@ class ElasticNetChoice:
     Attributes
     ----------
     path : of all rows.
-    mean, error : (m,) the measure at each lambda, averaged over folds, with its standard error.
+    mean, std_err : (m,) the measure at each lambda, averaged over folds, with its standard error.
     by_fold : (folds, m).
     folds : (n,) int codes 0, 1, ... of the fold of each row.
     best, simplest : positions in the path: of the best mean, and of the largest lambda whose mean
@@ -38,7 +38,7 @@ class ElasticNetChoice:
 
     path: ElasticNetPath
     mean: Floats
-    error: Floats
+    std_err: Floats
     by_fold: Floats
     folds: Ints
     best: int
@@ -187,8 +187,8 @@ def _concordance(score: Floats, rows: Rows, which: Bools) -> float:
         rows.exit[which],
         rows.left[which],
         rows.entry[which],
-        rows.strata[which],
         rows.weights[which],
+        rows.strata[which],
     )
     if np.isnan(found.concordance):
         raise InputError(
@@ -202,14 +202,14 @@ def _choice(
 ) -> ElasticNetChoice:
     share = sizes / sizes.sum()
     mean = share @ scores
-    error = np.sqrt(share @ (scores - mean) ** 2 / (len(scores) - 1))
+    std_err = np.sqrt(share @ (scores - mean) ** 2 / (len(scores) - 1))
     loss = -mean if measure == "concordance" else mean
     best = int(np.argmin(loss))
-    simplest = int(np.argmax(loss <= loss[best] + error[best]))
+    simplest = int(np.argmax(loss <= loss[best] + std_err[best]))
     return ElasticNetChoice(
         path=path,
         mean=mean,
-        error=error,
+        std_err=std_err,
         by_fold=scores,
         folds=codes,
         best=best,

@@ -46,14 +46,14 @@ class RateRatios:
     ----------
     ratio : infinite where only the reference has no exits, NaN where neither has any.
     lower, upper : exact limits at `level`.
-    p_value : exact, of equal rates.
+    p : exact, of equal rates.
     level : of the interval.
     """
 
     ratio: Floats
     lower: Floats
     upper: Floats
-    p_value: Floats
+    p: Floats
     level: float
 
 
@@ -132,15 +132,15 @@ def rate_ratios(rates: ExitRates, reference: int = 0, *, level: float = 0.95) ->
         high = np.where(base > 0, stats.beta.isf(tail, events + 1, base), 1.0)
         lower, upper = low / (1 - low) * scale, high / (1 - high) * scale
         share = months / (months + months[reference])
-    p_value = np.full(len(events), np.nan)
+    p = np.full(len(events), np.nan)
     for each in np.flatnonzero((total > 0) & (months > 0)):
         test = stats.binomtest(int(events[each]), int(total[each]), float(share[each]))
-        p_value[each] = test.pvalue
+        p[each] = test.pvalue
     itself = np.arange(len(events)) == reference
     unknown = itself | (total == 0) | ~(months > 0) | ~(months[reference] > 0)
-    lower, upper, p_value = (np.where(unknown, np.nan, each) for each in (lower, upper, p_value))
+    lower, upper, p = (np.where(unknown, np.nan, each) for each in (lower, upper, p))
     return RateRatios(
-        ratio=np.where(itself, 1.0, ratio), lower=lower, upper=upper, p_value=p_value, level=level
+        ratio=np.where(itself, 1.0, ratio), lower=lower, upper=upper, p=p, level=level
     )
 
 

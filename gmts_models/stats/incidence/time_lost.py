@@ -53,7 +53,7 @@ class TimeLostDifference:
     Attributes
     ----------
     estimate, std_err, lower, upper : (c,) first less second, with limits at `level`.
-    z, p_value : (c,) two-sided test of no difference; NaN where the error is 0.
+    z, p : (c,) two-sided test of no difference; NaN where the error is 0.
     level : of the limits.
     """
 
@@ -62,7 +62,7 @@ class TimeLostDifference:
     lower: Floats
     upper: Floats
     z: Floats
-    p_value: Floats
+    p: Floats
     level: float
 
 
@@ -152,7 +152,7 @@ def difference_of_time_lost(first: TimeLost, second: TimeLost) -> TimeLostDiffer
         lower=estimate - half,
         upper=estimate + half,
         z=z,
-        p_value=2 * ndtr(-np.abs(z)),
+        p=2 * ndtr(-np.abs(z)),
         level=first.level,
     )
 

@@ -55,7 +55,7 @@ class FirthFit:
     coefficients : (p,).
     covariance : (p, p) inverse of the information at the maximum.
     lower, upper : (p,) profile limits; NaN where not asked for.
-    statistic, p_value : (p,) penalised likelihood ratio test of each coefficient being 0; NaN
+    statistic, p : (p,) penalised likelihood ratio test of each coefficient being 0; NaN
         where not asked for.
     overall_statistic, overall_df, overall_p : the same of all (but an intercept) together.
     log_likelihood, penalised_log_likelihood : at the maximum.
@@ -70,7 +70,7 @@ class FirthFit:
     lower: Floats
     upper: Floats
     statistic: Floats
-    p_value: Floats
+    p: Floats
     overall_statistic: float
     overall_df: int
     overall_p: float
@@ -125,7 +125,7 @@ def fit_firth(
         lower=lower,
         upper=upper,
         statistic=statistic,
-        p_value=stats.chi2.sf(statistic, 1),
+        p=stats.chi2.sf(statistic, 1),
         overall_statistic=overall,
         overall_df=df,
         overall_p=float(stats.chi2.sf(overall, df)) if df else np.nan,

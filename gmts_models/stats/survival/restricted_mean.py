@@ -49,7 +49,7 @@ class Contrast:
     ----------
     estimate, lower, upper : first less (or over) second, with limits at `level`.
     std_err : of the difference, or of the log of the ratio.
-    z, p_value : two-sided test of no difference.
+    z, p : two-sided test of no difference.
     level : of the limits.
     """
 
@@ -58,7 +58,7 @@ class Contrast:
     lower: float
     upper: float
     z: float
-    p_value: float
+    p: float
     level: float
 
 
@@ -185,7 +185,7 @@ def _contrast(
         lower=lower,
         upper=upper,
         z=z,
-        p_value=float(2 * ndtr(-abs(z))),
+        p=float(2 * ndtr(-abs(z))),
         level=level,
     )
 

@@ -58,7 +58,7 @@ def test_lung_as_r(options: Any, mean: list[float], error: list[float], lambdas:
         **options,
     )
     np.testing.assert_allclose(found.mean, mean, rtol=1e-9)
-    np.testing.assert_allclose(found.error, error, rtol=1e-8)
+    np.testing.assert_allclose(found.std_err, error, rtol=1e-8)
     assert (found.lambda_min, found.lambda_1se) == lambdas
     assert found.path.lambdas[[found.best, found.simplest]].tolist() == list(lambdas)
 
@@ -92,7 +92,7 @@ def test_weights_replicate_rows(seed: int, grouped: bool, measure: Any) -> None:
         **whole | {"weights": None}, folds=np.repeat(folds, times), **options
     )
     np.testing.assert_allclose(found.mean, again.mean, rtol=1e-7)
-    np.testing.assert_allclose(found.error, again.error, rtol=1e-6)
+    np.testing.assert_allclose(found.std_err, again.std_err, rtol=1e-6)
 
 
 def test_deviance_of_a_fold_written_out() -> None:
@@ -132,7 +132,7 @@ def test_order_and_labels_of_folds_change_nothing() -> None:
         folds=np.array(["z", "m", "a"])[folds[order]],
     )
     np.testing.assert_allclose(moved.mean, found.mean, rtol=1e-8)
-    np.testing.assert_allclose(moved.error, found.error, rtol=1e-6)
+    np.testing.assert_allclose(moved.std_err, found.std_err, rtol=1e-6)
     assert moved.best == found.best
 
 

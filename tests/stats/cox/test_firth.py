@@ -42,7 +42,7 @@ def test_two_people_in_closed_form() -> None:
     statistic = 2 * (fit.penalised_log_likelihood - 2 * np.log(0.5))
     np.testing.assert_allclose(fit.statistic, statistic)
     assert fit.overall_statistic == pytest.approx(statistic)
-    assert fit.p_value[0] == pytest.approx(stats.chi2.sf(statistic, 1))
+    assert fit.p[0] == pytest.approx(stats.chi2.sf(statistic, 1))
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_limits_and_ratios_agree_with_r() -> None:
         ([0, 5], [100, 80], [np.inf, 1.14544482164433, np.inf, 0.01734152991583]),
     ):
         found = rate_ratios(_rates(list(events), list(months)))
-        got = [found.ratio[1], found.lower[1], found.upper[1], found.p_value[1]]
+        got = [found.ratio[1], found.lower[1], found.upper[1], found.p[1]]
         np.testing.assert_allclose(got, want, rtol=1e-10)
         assert found.ratio[0] == 1
         assert np.isnan(found.lower[0])
@@ -58,7 +58,7 @@ def test_what_nobody_was_followed_for_is_not_estimable() -> None:
     assert np.isnan([found.rate[0], found.lower[0], found.upper[0]]).all()
     assert found.rate[1] == 0.2
     ratios = rate_ratios(found, reference=1)
-    assert np.isnan([ratios.ratio[0], ratios.lower[0], ratios.p_value[0]]).all()
+    assert np.isnan([ratios.ratio[0], ratios.lower[0], ratios.p[0]]).all()
 
 
 @given(seed=st.integers(0, 10_000))

@@ -89,8 +89,8 @@ def test_agrees_with_r_under_late_entry_weights_and_clusters() -> None:
     np.testing.assert_allclose(difference.estimate, estimate, rtol=1e-11)
     np.testing.assert_allclose(difference.std_err, error, rtol=1e-12)
     np.testing.assert_allclose(difference.z, estimate / error, rtol=1e-11)
-    p_value = [0.039766359152853210, 0.065242978245802205]
-    np.testing.assert_allclose(difference.p_value, p_value, rtol=1e-10)
+    p = [0.039766359152853210, 0.065242978245802205]
+    np.testing.assert_allclose(difference.p, p, rtol=1e-10)
     np.testing.assert_allclose(difference.lower, estimate - 1.959963984540054 * error, rtol=1e-11)
     np.testing.assert_allclose(difference.upper, estimate + 1.959963984540054 * error, rtol=1e-9)
 
@@ -236,7 +236,7 @@ def test_intervals_cover(late: bool) -> None:
         first, second = group(250), group(150)
         difference = difference_of_time_lost(first, second)
         covered.append((first.lower <= want) & (want <= first.upper))
-        equal.append(difference.p_value >= 0.05)
+        equal.append(difference.p >= 0.05)
         off.append(first.lost - want)
         errors.append(first.std_err)
     rates, rate_error = np.mean([covered, equal], axis=1), np.sqrt(0.95 * 0.05 / REPETITIONS)

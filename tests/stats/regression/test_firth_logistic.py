@@ -48,7 +48,7 @@ def test_two_groups_are_counts_with_a_half_added() -> None:
     assert fit.statistic[1] == pytest.approx(twice)
     assert fit.overall_statistic == pytest.approx(twice)
     assert fit.overall_df == 1
-    assert fit.overall_p == pytest.approx(fit.p_value[1])
+    assert fit.overall_p == pytest.approx(fit.p[1])
 
 
 def test_intercept_alone_and_its_limits() -> None:
@@ -146,7 +146,7 @@ def test_profiles_only_where_asked_for() -> None:
     with_, without = (fit_firth_logistic(X, y, profile=p) for p in (True, False))
     np.testing.assert_array_equal(with_.coefficients, without.coefficients)
     assert without.overall_p == with_.overall_p
-    assert np.isnan([without.lower, without.upper, without.statistic, without.p_value]).all()
+    assert np.isnan([without.lower, without.upper, without.statistic, without.p]).all()
 
 
 def test_a_matrix_that_is_not_positive_definite_has_no_logarithm() -> None:

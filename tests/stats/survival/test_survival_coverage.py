@@ -90,7 +90,7 @@ def test_the_interval_of_the_mean_to_24_months_holds_it() -> None:
 def test_two_equal_groups_differ_in_5_per_cent() -> None:
     def equal(rng: np.random.Generator) -> bool:
         one, two = (restricted_mean(*_draw(rng, 100), until=24) for _ in range(2))
-        return difference_of_means(one, two).p_value > 0.05
+        return difference_of_means(one, two).p > 0.05
 
     share, error = _share(equal, seed=2)
     assert abs(share - 0.95) < 4 * error + APPROXIMATE
