@@ -104,7 +104,7 @@ class _LifelinesAFT(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self._unit = float(np.median(exit_))
         exit_, entry = exit_ / self._unit, y.entry / self._unit
         weibull = fit_parametric(
-            frame.to_numpy(), right_censored(exit_, y.left, entry), columns=self.terms_
+            frame.to_numpy(), right_censored(exit_, y.left, entry), names=self.terms_
         )
         first = self._as_weibull(weibull)
         fitter = self._make()

@@ -75,9 +75,7 @@ class _AFT(RiskMixin, BaseEstimator):  # type: ignore[misc]
         if self.alpha == 0:
             refuse_collinear(matrix, self.terms_, fix=trouble)
         rows = right_censored(np.maximum(y.exit, FIRST_DAY), y.left, y.entry)
-        self.fit_ = fit_parametric(
-            matrix, rows, self._family, alpha=self.alpha, columns=self.terms_
-        )
+        self.fit_ = fit_parametric(matrix, rows, self._family, alpha=self.alpha, names=self.terms_)
         spread = self.design_.spread
         self.coef_ = self.fit_.coefficients[1:] / spread
         self.intercept_ = float(self.fit_.coefficients[0] - self.design_.centre @ self.coef_)

@@ -139,7 +139,7 @@ def _agree(case: Case, rows: Observations, **options: Any) -> None:
     if "naive_var" in out:
         case.agree("naive covariance", fit.naive_covariance, out["naive_var"], rtol=CLOSE)
     case.agree("log-likelihood", fit.log_likelihood, out["loglik"])
-    case.agree("null log-likelihood", fit.null_log_likelihood, out["loglik_null"])
+    case.agree("null log-likelihood", fit.log_likelihood_null, out["loglik_null"])
     case.agree("parameters", fit.parameters, out["df"])
     case.agree("aic", fit.aic, out["aic"])
     case.agree(

@@ -61,7 +61,7 @@ class Family:
     scale: float | None = None
 
 
-def family(name: str) -> Family:
+def family_named(name: str) -> Family:
     """Return a family by its name.
 
     Raises

@@ -11,7 +11,7 @@ from scipy import stats
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats, Ints
-from gmts_models.stats.parametric.distributions import Family, family
+from gmts_models.stats.parametric.distributions import Family, family_named
 from gmts_models.stats.parametric.likelihood import score_rows
 from gmts_models.stats.parametric.newton import Maximum, Problem, Standardised, maximise, start
 from gmts_models.stats.parametric.observations import Observations
@@ -37,7 +37,7 @@ class ParametricFit:
         where clusters or `robust` were given.
     naive_covariance : (k, k) inverse of the (penalised) observed information.
     log_likelihood : of the times, without the penalty.
-    null_log_likelihood : of the model with intercept and scales only; NaN where it has no maximum.
+    log_likelihood_null : of the model with intercept and scales only; NaN where it has no maximum.
     gradient : (k,) of the (penalised) log-likelihood at the result.
     distance : how far the result is from the maximum, in standard errors: the square root of
         g' V g.
@@ -51,7 +51,7 @@ class ParametricFit:
     covariance: Floats
     naive_covariance: Floats
     log_likelihood: float
-    null_log_likelihood: float
+    log_likelihood_null: float
     gradient: Floats
     distance: float
     steps: int
@@ -79,13 +79,13 @@ class LikelihoodRatio:
 def fit_parametric(
     X: npt.ArrayLike | None,
     rows: Observations,
-    name: str = "weibull",
+    family: str = "weibull",
     *,
     offset: npt.ArrayLike | None = None,
     scale: float | None = None,
     alpha: float = 0.0,
     robust: bool = False,
-    columns: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
 ) -> ParametricFit:
     """Fit ``y = intercept + X beta + offset + scale W``, y the time or its logarithm.
 
@@ -94,13 +94,13 @@ def fit_parametric(
     X : (n, p) without the intercept; None for intercept only.
     rows : of `right_censored` or `interval_censored`. Its strata each have a scale of their own;
         its clusters make the covariance a sandwich of sums by cluster.
-    name : of the family: weibull, exponential, rayleigh, lognormal, loglogistic (log time), or
+    family : weibull, exponential, rayleigh, lognormal, loglogistic (log time), or
         extreme, gaussian, logistic (time itself).
     offset : (n,) added to the linear predictor.
     scale : fixes the scale; default estimated, except where the family fixes it.
     alpha : ridge penalty, ``alpha / 2`` times the sum of squared coefficients of X as given.
     robust : sandwich covariance with each row a cluster, where no clusters are given.
-    columns : (p,) names for the text of errors; default "column 0", ...
+    names : (p,) of the columns, for errors.
 
     Returns
     -------
@@ -123,15 +123,15 @@ def fit_parametric(
 
     Source: Kalbfleisch & Prentice (2002), The Statistical Analysis of Failure Time Data, ch. 3;
     Lin & Wei (1989), JASA 84:1074-1078, for the sandwich. Agrees with
-    ``survival::survreg(Surv(...) ~ X, dist = name, scale = scale, cluster = clusters)``.
+    ``survival::survreg(Surv(...) ~ X, dist = family, scale = scale, cluster = clusters)``.
     """
-    law = family(name)
+    law = family_named(family)
     fixed = _fixed_scale(law, scale)
     if not alpha >= 0:
         raise InputError("alpha must be at least 0", where="fit_parametric(alpha=...)")
     matrix, shift = _check_matrix(X, len(rows)), _check_offset(offset, len(rows))
     problem = _problem(law, rows, shift, fixed)
-    labels = [f"column {j}" for j in range(matrix.shape[1])] if columns is None else columns
+    labels = [f"column {j}" for j in range(matrix.shape[1])] if names is None else names
     refuse_uninformative(problem)
     standard = Standardised.of(matrix, rows.weights)
     refuse_dependent_columns(standard, rows.weights, labels)
@@ -146,7 +146,7 @@ def likelihood_ratio(fit: ParametricFit) -> LikelihoodRatio:
 
     Agrees with the Chisq of ``print(survreg(...))``. It means nothing after a penalised fit.
     """
-    statistic = 2 * (fit.log_likelihood - fit.null_log_likelihood)
+    statistic = 2 * (fit.log_likelihood - fit.log_likelihood_null)
     df = len(fit.coefficients) - 1
     p = float(stats.chi2.sf(statistic, df)) if df else float("nan")
     return LikelihoodRatio(statistic=statistic, df=df, p=p)
@@ -233,7 +233,7 @@ def _result(
         covariance=covariance,
         naive_covariance=naive,
         log_likelihood=float(w @ found.terms.value) + problem.jacobian,
-        null_log_likelihood=null_value + problem.jacobian,
+        log_likelihood_null=null_value + problem.jacobian,
         gradient=np.asarray(np.linalg.solve(back.T, found.gradient), dtype=float),
         distance=found.distance,
         steps=null.steps + (found.steps if found is not null else 0),

@@ -10,7 +10,7 @@ from scipy import stats
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Bools, Floats, Ints
-from gmts_models.stats.parametric.distributions import Distribution, family
+from gmts_models.stats.parametric.distributions import Distribution, family_named
 from gmts_models.stats.parametric.fit import ParametricFit
 
 
@@ -55,22 +55,22 @@ def predict_time(
 def predict_quantile(
     fit: ParametricFit,
     X: npt.ArrayLike | None,
-    p: npt.ArrayLike,
+    share: npt.ArrayLike,
     *,
-    stayed: npt.ArrayLike = 0.0,
+    since: npt.ArrayLike = 0.0,
     offset: npt.ArrayLike | None = None,
     strata: npt.ArrayLike | None = None,
     level: float = 0.95,
 ) -> Prediction:
-    """Return the time by which a share `p` has left, of those who are still there at `stayed`.
+    """Return the time by which a share has left, of those who are still there at `since`.
 
     Parameters
     ----------
     fit : of `fit_parametric`.
     X : (n, p) without the intercept; None for one row of a fit without columns.
-    p : (m,) shares, between 0 and 1.
-    stayed : months that each row has stayed so far, (n,) or a number; 0 = nothing known. The
-        times are counted from the same origin as `stayed`.
+    share : (m,) who have left, between 0 and 1; 0.5 for the median.
+    since : months that each row has stayed so far, (n,) or a number; 0 = nothing known. The
+        times are counted from the same origin as `since`.
     offset : (n,) as in the fit.
     strata : (n,) codes of the scale's strata, 0..s-1; needed where the fit has several.
     level : of the limits, which for families of log time are those of the log time.
@@ -81,20 +81,22 @@ def predict_quantile(
 
     Raises
     ------
-    InputError : p is not between 0 and 1, or X, offset or strata do not fit the fit.
+    InputError : a share is not between 0 and 1, or X, offset or strata do not fit the fit.
 
     Notes
     -----
-    Agrees with ``predict(fit, newdata, type = "quantile", p = p, se.fit = TRUE)`` where `stayed`
+    Agrees with ``predict(fit, newdata, type = "quantile", p = share, se.fit = TRUE)`` where `since`
     is 0, also for robust fits.
     """
-    share = np.atleast_1d(np.asarray(p, dtype=float))
-    if not ((share > 0) & (share < 1)).all():
-        raise InputError("p must be between 0 and 1", where="predict_quantile(p=...)")
-    new, law = _new_rows(fit, X, offset, strata), family(fit.family)
-    z0, known = _standing(fit, new, stayed)
+    p = np.atleast_1d(np.asarray(share, dtype=float))
+    if not ((p > 0) & (p < 1)).all():
+        raise InputError(
+            "a share lies between 0 and 1", where="predict_quantile, share", fix="0.5 = median"
+        )
+    new, law = _new_rows(fit, X, offset, strata), family_named(fit.family)
+    z0, known = _standing(fit, new, since)
     with np.errstate(all="ignore"):
-        log_s = np.where(known, law.standard.log_survival(z0), 0.0) + np.log1p(-share)
+        log_s = np.where(known, law.standard.log_survival(z0), 0.0) + np.log1p(-p)
         z = np.where(np.isinf(log_s), z0, law.standard.from_log_survival(log_s))
         # At a given share H(z) - H(z0) stays the same: what moves z0 moves z by the hazards' ratio.
         ratio = np.where(known, _hazard(law.standard, z0) / _hazard(law.standard, z), 0.0)
@@ -108,17 +110,17 @@ def predict_survival(
     X: npt.ArrayLike | None,
     times: npt.ArrayLike,
     *,
-    stayed: npt.ArrayLike = 0.0,
+    since: npt.ArrayLike = 0.0,
     offset: npt.ArrayLike | None = None,
     strata: npt.ArrayLike | None = None,
     level: float = 0.95,
 ) -> Prediction:
-    """Return P(T > time, given T > stayed), (n, m); 1 at times up to `stayed`.
+    """Return P(T > time, given T > since), (n, m); 1 at times up to `since`.
 
     Parameters
     ----------
-    times : (m,) months from the same origin as `stayed`.
-    fit, X, stayed, offset, strata, level : as for `predict_quantile`.
+    times : (m,) months from the same origin as `since`.
+    fit, X, since, offset, strata, level : as for `predict_quantile`.
 
     Returns
     -------
@@ -132,8 +134,8 @@ def predict_survival(
     months = np.atleast_1d(np.asarray(times, dtype=float))
     if months.ndim != 1 or not np.isfinite(months).all():
         raise InputError("times must be finite numbers", where="predict_survival(times=...)")
-    new, law = _new_rows(fit, X, offset, strata), family(fit.family)
-    z0, known = _standing(fit, new, stayed)
+    new, law = _new_rows(fit, X, offset, strata), family_named(fit.family)
+    z0, known = _standing(fit, new, since)
     with np.errstate(all="ignore"):
         y = np.log(np.maximum(months, 0)) if law.log_time else months
         z = (y - new.eta) / new.scale
@@ -141,7 +143,7 @@ def predict_survival(
         z, z0 = np.where(after, z, 0.0), np.where(known, z0, 0.0)
         start = np.where(known, -law.standard.log_survival(z0), 0.0)
         cumulative = np.where(after, -law.standard.log_survival(z) - start, 0.0)
-        cumulative = np.where(np.isnan(cumulative), np.inf, cumulative)  # S(stayed) is 0 already
+        cumulative = np.where(np.isnan(cumulative), np.inf, cumulative)  # S(since) is 0 already
         left = np.exp(-cumulative) == 0
         end_rate = _hazard(law.standard, z)
         start_rate = np.where(known, _hazard(law.standard, z0), 0.0)
@@ -187,17 +189,17 @@ def _new_rows(
     return _New(X=full, eta=eta[:, None], scale=fit.scale[codes][:, None], strata=codes)
 
 
-def _standing(fit: ParametricFit, new: _New, stayed: npt.ArrayLike) -> tuple[Floats, Bools]:
+def _standing(fit: ParametricFit, new: _New, since: npt.ArrayLike) -> tuple[Floats, Bools]:
     """Return z of the months stayed, (n, 1), and where anything is known of them."""
-    months = np.asarray(stayed, dtype=float)
+    months = np.asarray(since, dtype=float)
     if months.ndim > 1 or (months.ndim == 1 and len(months) != len(new.eta)):
-        raise InputError("stayed must be a number, or one a row", where="stayed")
+        raise InputError("since must be a number, or one a row", where="since")
     if not (np.isfinite(months) & (months >= 0)).all():
-        raise InputError("stayed must be finite and at least 0", where="stayed")
+        raise InputError("since must be finite and at least 0", where="since")
     column = np.broadcast_to(months, len(new.eta))[:, None]
     known = column > 0
     with np.errstate(divide="ignore"):
-        y = np.log(column) if family(fit.family).log_time else column
+        y = np.log(column) if family_named(fit.family).log_time else column
     return np.where(known, (y - new.eta) / new.scale, 0.0), known
 
 
@@ -223,7 +225,7 @@ def _times(
 ) -> Prediction:
     half = _normal(level) * se
     parts = y, se, y - half, y + half
-    if family(fit.family).log_time:
+    if family_named(fit.family).log_time:
         parts = np.exp(y), np.exp(y) * se, np.exp(parts[2]), np.exp(parts[3])
     estimate, error, lower, upper = (
         np.asarray(part if column is None else part[:, column], dtype=float) for part in parts

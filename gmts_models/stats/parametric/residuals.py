@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats
-from gmts_models.stats.parametric.distributions import Family, family
+from gmts_models.stats.parametric.distributions import Family, family_named
 from gmts_models.stats.parametric.fit import ParametricFit, working_times
 from gmts_models.stats.parametric.likelihood import log_interval, row_terms, score_rows
 from gmts_models.stats.parametric.observations import Observations
@@ -67,7 +67,7 @@ def residuals(
 
     Source: Davison & Gigli (1989), Biometrika 76:211-221, for the deviance.
     """
-    n, law = len(rows), family(fit.family)
+    n, law = len(rows), family_named(fit.family)
     matrix = np.empty((n, 0)) if X is None else np.asarray(X, dtype=float)
     shift = np.zeros(n) if offset is None else np.asarray(offset, dtype=float)
     if matrix.shape != (n, len(fit.coefficients) - 1) or shift.shape != (n,):

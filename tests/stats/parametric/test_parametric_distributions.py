@@ -15,7 +15,7 @@ from gmts_models.stats.parametric.distributions import (
     GAUSSIAN,
     LOGISTIC,
     Distribution,
-    family,
+    family_named,
     log_difference,
 )
 from gmts_models.stats.parametric.likelihood import log_interval
@@ -95,11 +95,11 @@ def test_an_interval_is_likeliest_at_its_mode(ours: Distribution, width: float) 
 
 
 def test_families_are_known_by_name() -> None:
-    assert family("rayleigh").scale == 0.5
+    assert family_named("rayleigh").scale == 0.5
     assert {name for name, each in FAMILIES.items() if not each.log_time} == {
         "extreme",
         "gaussian",
         "logistic",
     }
     with pytest.raises(InputError, match="gamma"):
-        family("gamma")
+        family_named("gamma")

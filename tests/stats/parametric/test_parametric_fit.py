@@ -34,7 +34,7 @@ def test_exponential_by_hand() -> None:
     assert fit.coefficients[0] == pytest.approx(-np.log(rate), rel=ROUNDING)
     assert fit.covariance[0, 0] == pytest.approx(1 / 3, rel=ROUNDING)
     assert fit.log_likelihood == pytest.approx(3 * np.log(rate) - 3, rel=ROUNDING)
-    assert fit.null_log_likelihood == fit.log_likelihood
+    assert fit.log_likelihood_null == fit.log_likelihood
     assert fit.parameters == 1
     assert fit.aic == pytest.approx(2 - 2 * fit.log_likelihood)
     assert np.isnan(likelihood_ratio(fit).p)
@@ -82,7 +82,7 @@ def test_weights_clusters_strata_and_quantiles_of_r() -> None:
     se = [0.051450396842268889, 0.000842511827721231, 0.010859035604336846]
     se += [0.011076945302428353, 0.014377943575275252]
     np.testing.assert_allclose(np.sqrt(np.diag(fit.naive_covariance)), se, rtol=1e-9)
-    assert fit.null_log_likelihood == pytest.approx(-67291.0766515774, rel=1e-13)
+    assert fit.log_likelihood_null == pytest.approx(-67291.0766515774, rel=1e-13)
     assert fit.log_likelihood == pytest.approx(-66562.5609737154, rel=1e-13)
     quantile = predict_quantile(fit, [[50, 0], [70, 2]], [0.1, 0.5], strata=[1, 0])
     want_q = [[203.2611925762487, 521.259067039400], [62.4272961487492, 210.432621929234]]
@@ -138,7 +138,7 @@ def test_every_kind_of_censoring_with_weights_and_strata(
     np.testing.assert_allclose(fit.coefficients, coefficients, rtol=1e-9)
     np.testing.assert_allclose(fit.scale, scale, rtol=ROUNDING)
     np.testing.assert_allclose(np.sqrt(np.diag(fit.covariance)), se, rtol=1e-9)
-    got = [fit.null_log_likelihood, fit.log_likelihood]
+    got = [fit.log_likelihood_null, fit.log_likelihood]
     np.testing.assert_allclose(got, log_likelihoods, rtol=1e-13)
     test = likelihood_ratio(fit)
     assert test.df == 1
@@ -263,7 +263,7 @@ def test_trouble_is_named() -> None:
     tell = np.column_stack([X, ~left & (exit_ > 12)])
     for name in FAMILIES:
         with pytest.raises(FitError, match=r"separates(.|\n)*tell-tale"):
-            fit_parametric(tell, rows, name, columns=["a", "b", "tell-tale"])
+            fit_parametric(tell, rows, name, names=["a", "b", "tell-tale"])
     assert np.isfinite(fit_parametric(tell, rows, alpha=1).coefficients).all()
     with pytest.raises(FitError, match="scale has no finite estimate"):
         fit_parametric(None, right_censored([5, 5, 5], [1, 1, 1]))

@@ -61,10 +61,10 @@ def test_errors_are_those_of_the_delta_method(name: str, stayed: Any) -> None:
     codes = _codes(fit)
 
     def quantile(fit: ParametricFit) -> Any:
-        return predict_quantile(fit, NEW, [0.1, 0.5, 0.9], stayed=stayed, strata=codes)
+        return predict_quantile(fit, NEW, [0.1, 0.5, 0.9], since=stayed, strata=codes)
 
     def survival(fit: ParametricFit) -> Any:
-        return predict_survival(fit, NEW, [2, 12, 30.0], stayed=stayed, strata=codes)
+        return predict_survival(fit, NEW, [2, 12, 30.0], since=stayed, strata=codes)
 
     for function in (quantile, survival):
         np.testing.assert_allclose(
@@ -77,13 +77,13 @@ def test_quantiles_invert_retention(name: str) -> None:
     fit = _fit(name)
     for stayed in (0.0, 7.0):
         share = np.array([0.05, 0.4, 0.95])
-        time = predict_quantile(fit, NEW, share, stayed=stayed, strata=_codes(fit)).estimate
+        time = predict_quantile(fit, NEW, share, since=stayed, strata=_codes(fit)).estimate
         for j, p in enumerate(share):
             for i in range(3):
                 if stayed or FAMILIES[name].log_time or time[i, j] > 0:
                     code = None if _codes(fit) is None else CODES[i : i + 1]
                     at = predict_survival(
-                        fit, NEW[i : i + 1], [time[i, j]], stayed=stayed, strata=code
+                        fit, NEW[i : i + 1], [time[i, j]], since=stayed, strata=code
                     )
                     assert at.estimate[0, 0] == pytest.approx(1 - p, rel=1e-9)
     assert (time > stayed).all()
@@ -103,7 +103,7 @@ def test_retention_is_scipys_and_conditional_on_tenure(name: str) -> None:
     np.testing.assert_allclose(got.estimate, theirs.sf((y - eta) / scale), rtol=1e-10)
     assert ((got.lower < got.estimate) & (got.estimate < got.upper)).all()
     assert ((got.lower >= 0) & (got.upper <= 1)).all()
-    given = predict_survival(fit, NEW, months, stayed=6, strata=_codes(fit))
+    given = predict_survival(fit, NEW, months, since=6, strata=_codes(fit))
     np.testing.assert_array_equal(given.estimate[:, :2], 1)
     np.testing.assert_array_equal(given.std_err[:, :2], 0)
     np.testing.assert_array_equal([given.lower[:, :2], given.upper[:, :2]], 1)
@@ -119,7 +119,7 @@ def test_exponential_by_hand() -> None:
     half = stats.norm.ppf(0.975) * np.sqrt(1 / 2)
     np.testing.assert_allclose(at.lower[0, 1], np.exp(-np.exp(half)))
     # It forgets: ten more months are ten more months.
-    given = predict_quantile(fit, None, [0.5], stayed=25)
+    given = predict_quantile(fit, None, [0.5], since=25)
     np.testing.assert_allclose(given.estimate, [[25 + 10 * np.log(2)]])
     np.testing.assert_allclose(given.std_err, [[10 * np.log(2) * np.sqrt(1 / 2)]])
     time = predict_time(fit, None, level=0.9)
@@ -130,14 +130,14 @@ def test_exponential_by_hand() -> None:
 def test_far_horizons_and_long_tenures_stay_numbers() -> None:
     for name in FAMILIES:
         fit = _fit(name, strata=False)
-        at = predict_survival(fit, NEW, [1e-300, 1e4], stayed=5e3)
+        at = predict_survival(fit, NEW, [1e-300, 1e4], since=5e3)
         for part in (at.estimate, at.lower, at.upper):
             assert ((part >= 0) & (part <= 1)).all()
         assert np.isfinite(at.std_err).all()
         np.testing.assert_array_equal(at.estimate[:, 0], 1)
         if name in ("weibull", "exponential", "extreme", "gaussian"):
             np.testing.assert_allclose(at.estimate[:, 1], 0, atol=1e-10)
-        quantile = predict_quantile(fit, NEW, [0.5], stayed=500.0)
+        quantile = predict_quantile(fit, NEW, [0.5], since=500.0)
         assert (quantile.estimate >= 500).all()
         assert np.isfinite(quantile.std_err).all()
 
@@ -152,10 +152,10 @@ def test_bad_input_is_refused() -> None:
         predict_survival(fit, NEW[:, :1], [1], strata=CODES)
     with pytest.raises(InputError, match="times"):
         predict_survival(fit, NEW, [np.inf], strata=CODES)
-    with pytest.raises(InputError, match="stayed"):
-        predict_survival(fit, NEW, [1], strata=CODES, stayed=-1)
+    with pytest.raises(InputError, match="since"):
+        predict_survival(fit, NEW, [1], strata=CODES, since=-1)
     with pytest.raises(InputError, match="one a row"):
-        predict_survival(fit, NEW, [1], strata=CODES, stayed=[1, 2])
+        predict_survival(fit, NEW, [1], strata=CODES, since=[1, 2])
     with pytest.raises(InputError, match="offset"):
         predict_survival(fit, NEW, [1], strata=CODES, offset=[1, 2])
     with pytest.raises(InputError, match="between 0 and 1"):

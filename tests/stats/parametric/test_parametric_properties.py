@@ -55,7 +55,7 @@ def test_integer_weights_are_replicated_rows(seed: int, name: str) -> None:
     again = fit_parametric(X[rows], interval_censored(lower[rows], upper[rows], entry[rows]), name)
     _same(weighted, again)
     np.testing.assert_allclose(weighted.log_likelihood, again.log_likelihood, rtol=1e-12)
-    np.testing.assert_allclose(weighted.null_log_likelihood, again.null_log_likelihood, rtol=1e-12)
+    np.testing.assert_allclose(weighted.log_likelihood_null, again.log_likelihood_null, rtol=1e-12)
 
 
 @settings(max_examples=40, deadline=None)

@@ -76,7 +76,7 @@ def _simulate(name: str, kind: str) -> dict[str, np.ndarray]:
             inside = abs(theta[j] - truth[each]) < z * se[j]
             found[each].append([theta[j] - truth[each], inside])
         quantile = predict_quantile(fit, NEW, [0.5])
-        stays = predict_survival(fit, NEW, [HORIZON], stayed=STAYED)
+        stays = predict_survival(fit, NEW, [HORIZON], since=STAYED)
         for each, at in (("median", quantile), ("stays, given stayed", stays)):
             inside = at.lower[0, 0] < truth[each] < at.upper[0, 0]
             found[each].append([at.estimate[0, 0] - truth[each], inside])
