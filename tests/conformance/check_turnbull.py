@@ -15,7 +15,7 @@ def health_workers(case: Case) -> None:
     got = turnbull(left, right)
     time = np.array(out["time"])
     # R puts each mass in the middle of its interval.
-    middle = np.where(np.isinf(got.right), np.inf, (got.left + got.right) / 2)
+    middle = np.where(np.isinf(got.end), np.inf, (got.start + got.end) / 2)
     # R's times are sums and halves of the same decimals: equal within noise.
     survival = 1 - (middle <= time[:, None] + 1e-9) @ got.mass
     # In these data R's EM, which may stop at 1e-4, reaches the maximum (test_turnbull.py has a

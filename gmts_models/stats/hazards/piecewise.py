@@ -155,16 +155,16 @@ def piecewise_exponential(
     )
 
 
-def piecewise_survival(fit: PiecewiseExponential, X: Floats, horizons: npt.ArrayLike) -> Floats:
-    """Return (n, m) P(still there at each horizon); NaN past the follow-up of the fit.
+def piecewise_survival(fit: PiecewiseExponential, X: Floats, times: npt.ArrayLike) -> Floats:
+    """Return (n, m) P(still there at each time); NaN past the follow-up of the fit.
 
     Parameters
     ----------
     fit : of `piecewise_exponential`.
     X : (n, p) float.
-    horizons : (m,) months >= 0.
+    times : (m,) months >= 0.
     """
-    at = np.asarray(horizons, dtype=float)
+    at = np.asarray(times, dtype=float)
     edges = np.concatenate([[0.0], fit.cuts, [np.inf]])
     spent = np.clip(at[:, None] - edges[:-1], 0, np.diff(edges))
     bands = len(fit.cuts) + 1

@@ -213,37 +213,37 @@ def survival_at(
 
 
 def conditional_survival(
-    curve: SurvivalCurve, tenure: npt.ArrayLike, times: npt.ArrayLike
+    curve: SurvivalCurve, times: npt.ArrayLike, *, since: npt.ArrayLike
 ) -> SurvivalAt:
-    """Estimate P(T > times, given T > tenure) for people of different tenure, from one curve.
+    """Estimate P(T > times, given T > since) for people of different tenure, from one curve.
 
     Parameters
     ----------
     curve : of `kaplan_meier` with model-based errors. A robust one needs
-        ``kaplan_meier(..., start=tenure)``, which gives the same estimates and limits too.
-    tenure, times : (m,) float, or one of them a scalar; 0 <= tenure <= times.
+        ``kaplan_meier(..., start=since)``, which gives the same estimates and limits too.
+    times, since : (m,) months, or one of them a number; 0 <= since <= times.
 
     Returns
     -------
     (m,) values with limits of the curve's level and interval; NaN past follow-up, and where the
-    curve is 0 at the tenure already. A tenure of 0 asks about those who outlast the first day.
+    curve is 0 at `since` already. A `since` of 0 asks about those who outlast the first day.
 
     Raises
     ------
-    InputError : the curve is robust, or a time lies before its tenure.
+    InputError : the curve is robust, or a time lies before `since`.
 
-    Source: Greenwood's terms after the tenure. Agrees with ``survfit(..., start.time = tenure)``
-    where nobody leaves at the very tenure.
+    Source: Greenwood's terms after `since`. Agrees with ``survfit(..., start.time = since)``
+    where nobody leaves at that very time.
     """
     if curve.robust:
         raise InputError(
             "errors of a robust curve do not split by time",
             where="conditional_survival, curve",
-            fix="kaplan_meier(..., start=tenure)",
+            fix="kaplan_meier(..., start=since)",
         )
-    begin, end = np.broadcast_arrays(np.asarray(tenure, float), np.asarray(times, float))
+    begin, end = np.broadcast_arrays(np.asarray(since, float), np.asarray(times, float))
     if (end < begin).any():
-        raise InputError("a time lies before its tenure", where="conditional_survival, times")
+        raise InputError("a time lies before since", where="conditional_survival, times")
     now, then = survival_at(curve, begin), survival_at(curve, end)
     with np.errstate(divide="ignore", invalid="ignore"):
         survival = then.survival / now.survival

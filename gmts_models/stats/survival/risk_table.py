@@ -35,18 +35,19 @@ class RiskTable:
 
 
 def risk_table(
-    at: npt.ArrayLike,
     exit_: npt.ArrayLike,
     left: npt.ArrayLike,
     entry: npt.ArrayLike | None = None,
     weights: npt.ArrayLike | None = None,
+    *,
+    times: npt.ArrayLike,
 ) -> RiskTable:
     """Count who is at risk at given times, and who came, left and was censored between them.
 
     Parameters
     ----------
-    at : (m,) months, increasing, >= 0.
     exit_, left, entry, weights : as in `kaplan_meier`.
+    times : (m,) months, increasing, >= 0.
 
     Returns
     -------
@@ -62,9 +63,9 @@ def risk_table(
     which under late entry counts people who come in between.
     """
     rows = check_rows(exit_, left, entry, weights, where="risk_table")
-    time = np.atleast_1d(np.asarray(at, dtype=float))
+    time = np.atleast_1d(np.asarray(times, dtype=float))
     if not (time >= 0).all() or not (np.diff(time) > 0).all():
-        raise InputError("times must increase, from 0 or later", where="risk_table, at")
+        raise InputError("times must increase, from 0 or later", where="risk_table, times")
     return RiskTable(
         time=time,
         at_risk=count_at_risk(time, rows.entry, rows.exit, rows.weights),

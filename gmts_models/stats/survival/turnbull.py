@@ -23,36 +23,36 @@ class TurnbullCurve:
 
     Attributes
     ----------
-    left, right : (k,) float, ends of the intervals with positive probability, in order:
-        (left, right], or the time itself where both are equal. Left is -inf where the data do not
-        say how early, right inf where they do not say how late.
+    start, end : (k,) float, of the intervals with positive probability, in order: (start, end],
+        or the time itself where both are equal. A start is -inf where the data do not say how
+        early, an end inf where they do not say how late.
     mass : (k,) float, sums to 1. How a mass is spread within its interval is not estimable.
     log_likelihood : float.
     shortfall : the log likelihood is at most so much below the highest of any curve.
     """
 
-    left: Floats
-    right: Floats
+    start: Floats
+    end: Floats
     mass: Floats
     log_likelihood: float
     shortfall: float
 
 
 def turnbull(
-    left: npt.ArrayLike, right: npt.ArrayLike, weights: npt.ArrayLike | None = None
+    lower: npt.ArrayLike, upper: npt.ArrayLike, weights: npt.ArrayLike | None = None
 ) -> TurnbullCurve:
     """Estimate the distribution of times that lie in intervals, without any assumed shape.
 
     Parameters
     ----------
-    left, right : (n,) months; the event happened in (left, right]. Equal where the time is known;
-        left NaN or -inf where the event had happened before observation began (left-censored),
-        right NaN or inf where it had not happened at its end (right-censored).
+    lower, upper : (n,) months; the event happened in (lower, upper]. Equal where the time is
+        known; lower NaN or -inf where the event had happened before observation began
+        (left-censored), upper NaN or inf where it had not happened at its end (right-censored).
     weights : (n,) case weights, >= 0; default 1.
 
     Raises
     ------
-    InputError : lengths differ, a time is negative, right is before left, or a row has no end.
+    InputError : lengths differ, a time is negative, upper is below lower, or a row has no end.
     FitError : the maximum was not reached to the digits promised.
 
     Notes
@@ -68,10 +68,10 @@ def turnbull(
 
     Source: Turnbull (1976), JRSS B 38:290-295; Wellner & Zhan (1997), JASA 92:945-959, and Wang
     (2008), Computational Statistics & Data Analysis 52:2388-2402, for the algorithms. Agrees with
-    ``survival::survfit(Surv(left, right, type = "interval2") ~ 1)`` to the three or four digits
+    ``survival::survfit(Surv(lower, upper, type = "interval2") ~ 1)`` to the three or four digits
     to which that iterates.
     """
-    begin, end, w = _check(left, right, weights)
+    begin, end, w = _check(lower, upper, weights)
     low, high, first, last = _innermost(begin, end)
     # Rows over the same intervals count as one.
     code, row = np.unique(first * len(low) + last, return_inverse=True)
@@ -83,8 +83,8 @@ def turnbull(
     kept = mass > 0
     total = float(np.sum(np.ones(len(begin)) if weights is None else np.asarray(weights, float)))
     return TurnbullCurve(
-        left=low[kept],
-        right=high[kept],
+        start=low[kept],
+        end=high[kept],
         mass=mass[kept],
         log_likelihood=total * likelihood.value(mass),
         shortfall=total * max(float(slope.max()) - 1, 0.0),
@@ -98,11 +98,11 @@ def turnbull_bounds(curve: TurnbullCurve, times: npt.ArrayLike) -> tuple[Floats,
     data do not say when the rest leave.
     """
     at = np.asarray(times, dtype=float)[:, None]
-    exact = curve.left == curve.right
-    begun = np.where(exact, curve.left <= at, curve.left < at)
-    over = curve.right <= at
-    known = np.concatenate([curve.left, curve.right])
-    beyond = np.isinf(curve.right[-1]) & (at[:, 0] > known[np.isfinite(known)].max(initial=0))
+    exact = curve.start == curve.end
+    begun = np.where(exact, curve.start <= at, curve.start < at)
+    over = curve.end <= at
+    known = np.concatenate([curve.start, curve.end])
+    beyond = np.isinf(curve.end[-1]) & (at[:, 0] > known[np.isfinite(known)].max(initial=0))
     lower, upper = ((~each).astype(float) @ curve.mass for each in (begun, over))
     return np.where(beyond, np.nan, lower), np.where(beyond, np.nan, upper)
 
@@ -147,12 +147,12 @@ class _Likelihood:
 
 
 def _check(
-    left: npt.ArrayLike, right: npt.ArrayLike, weights: npt.ArrayLike | None
+    lower: npt.ArrayLike, upper: npt.ArrayLike, weights: npt.ArrayLike | None
 ) -> tuple[Floats, Floats, Floats]:
-    begin, end = np.array(left, dtype=float), np.array(right, dtype=float)
+    begin, end = np.array(lower, dtype=float), np.array(upper, dtype=float)
     w = np.ones(len(begin)) if weights is None else np.asarray(weights, dtype=float)
     if begin.ndim != 1 or len(begin) == 0 or begin.shape != end.shape or w.shape != begin.shape:
-        raise InputError("left, right and weights need rows, and one length", where="turnbull")
+        raise InputError("lower, upper and weights need rows, and one length", where="turnbull")
     if not np.isfinite(w).all() or (w < 0).any() or not w.any():
         raise InputError("weights must be finite, >= 0 and not all 0", where="turnbull, weights")
     begin[np.isnan(begin)] = -np.inf

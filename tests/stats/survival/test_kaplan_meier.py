@@ -113,7 +113,7 @@ def test_given_a_start_agrees_with_r() -> None:
         [0.829496077820449096, 0.61118691181572060],
     ]
     _agrees(survival_at(_trainees(start=6.5), [12, 24]), *model_based)
-    _agrees(conditional_survival(_trainees(), 6.5, [12, 24]), *model_based)
+    _agrees(conditional_survival(_trainees(), [12, 24], since=6.5), *model_based)
     _agrees(
         survival_at(_trainees(robust=True, start=6.5), [12, 24]),
         [0.811432405524185274, 0.579773726744563511],
@@ -206,12 +206,12 @@ def test_before_the_start_is_not_estimable() -> None:
 
 def test_conditional_survival_of_people_of_different_tenure() -> None:
     curve = kaplan_meier([1, 2, 3, 4, 5], [1, 1, 1, 1, 0], interval="plain")
-    at = conditional_survival(curve, [0, 1, 2, 4, 5], [1, 3, 2, 6, 5])
+    at = conditional_survival(curve, [1, 3, 2, 6, 5], since=[0, 1, 2, 4, 5])
     np.testing.assert_allclose(at.survival, [4 / 5, 2 / 4, 1, np.nan, 1])
     np.testing.assert_allclose(at.std_err[1] ** 2, 0.25 * (1 / (4 * 3) + 1 / (3 * 2)))
     np.testing.assert_array_equal(at.time, [1, 3, 2, 6, 5])
     gone = kaplan_meier([1, 2.0], [1, 1])
-    assert np.isnan(conditional_survival(gone, 2, 3).survival)
+    assert np.isnan(conditional_survival(gone, 3, since=2).survival)
 
 
 def test_errors() -> None:
@@ -231,9 +231,9 @@ def test_errors() -> None:
     with pytest.raises(InputError, match="after the start"):
         kaplan_meier(*rows, start=2)
     with pytest.raises(InputError, match="do not split by time"):
-        conditional_survival(kaplan_meier(*rows, robust=True), 0, 1)
-    with pytest.raises(InputError, match="before its tenure"):
-        conditional_survival(kaplan_meier(*rows), 1, 0)
+        conditional_survival(kaplan_meier(*rows, robust=True), 1, since=0)
+    with pytest.raises(InputError, match="before since"):
+        conditional_survival(kaplan_meier(*rows), 0, since=1)
 
 
 people = st.lists(
@@ -364,7 +364,7 @@ def test_a_start_gives_the_ratio_of_the_curve(rows: list[Any], start: int) -> No
     if before == 0 or not (exit_ > start).any():
         return
     given_start = kaplan_meier(exit_, left, entry, weight, start=start)
-    ratio = conditional_survival(whole, start, given_start.time)
+    ratio = conditional_survival(whole, given_start.time, since=start)
     np.testing.assert_allclose(given_start.survival, ratio.survival, rtol=1e-12)
     np.testing.assert_allclose(given_start.std_err, ratio.std_err, rtol=1e-7, atol=1e-9)
     dropped = exit_ > start

@@ -19,7 +19,7 @@ from gmts_models.stats.survival.risk_table import risk_table
 def test_by_hand() -> None:
     # Two from the start, one of whom leaves on the first day; one enters at 6, one at 12.
     exit_, left, entry = [0, 12, 18, 15], [True, False, True, True], [0, 0, 6, 12]
-    table = risk_table([0, 6, 12, 24], exit_, left, entry)
+    table = risk_table(exit_, left, entry, times=[0, 6, 12, 24])
     np.testing.assert_array_equal(table.at_risk, [2, 1, 2, 0])
     np.testing.assert_array_equal(table.entered, [2, 1, 1, 0])
     np.testing.assert_array_equal(table.events, [1, 0, 0, 2])
@@ -42,7 +42,7 @@ def _columns(rows: list[Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nd
 def test_who_came_and_has_not_gone_is_there_after(rows: list[Any], times: list[float]) -> None:
     exit_, left, entry, weight = _columns(rows)
     at = np.sort(times)
-    table = risk_table(at, exit_, left, entry, weight)
+    table = risk_table(exit_, left, entry, weight, times=at)
     balance = np.cumsum(table.entered - table.events - table.censored)
     still_there = [(weight * ((entry <= t) & (exit_ > t))).sum() for t in at]
     np.testing.assert_array_equal(balance, still_there)
@@ -54,7 +54,7 @@ def test_who_came_and_has_not_gone_is_there_after(rows: list[Any], times: list[f
 def test_at_the_times_of_the_curve_it_is_the_curves(rows: list[Any]) -> None:
     columns = _columns(rows)
     curve = kaplan_meier(*columns)
-    table = risk_table(curve.time, *columns)
+    table = risk_table(*columns, times=curve.time)
     np.testing.assert_array_equal(table.at_risk, curve.at_risk)
     np.testing.assert_array_equal(table.events, curve.events)
     np.testing.assert_array_equal(table.censored, curve.censored)
@@ -75,8 +75,8 @@ def test_risk_sets_are_those_of_each_row(rows: list[Any]) -> None:
 
 def test_errors() -> None:
     with pytest.raises(InputError, match="must increase"):
-        risk_table([12, 6], [1], [True])
+        risk_table([1], [True], times=[12, 6])
     with pytest.raises(InputError, match="must increase"):
-        risk_table([-1], [1], [True])
+        risk_table([1], [True], times=[-1])
     with pytest.raises(InputError, match="no rows"):
-        risk_table([1], [], [])
+        risk_table([], [], times=[1])

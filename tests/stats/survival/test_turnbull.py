@@ -36,19 +36,19 @@ def _draw(seed: int, n: int = 60) -> tuple[Floats, Floats]:
 
 def _chance(curve: TurnbullCurve, left: Floats, right: Floats) -> Floats:
     """Return P(row) by the definition: the masses whose interval lies in the row's."""
-    exact = curve.left == curve.right
+    exact = curve.start == curve.end
     after = np.where(
         exact & (left[:, None] != right[:, None]),
-        curve.left > left[:, None],
-        curve.left >= left[:, None],
+        curve.start > left[:, None],
+        curve.start >= left[:, None],
     )
-    return np.asarray((after & (curve.right <= right[:, None])) @ curve.mass)
+    return np.asarray((after & (curve.end <= right[:, None])) @ curve.mass)
 
 
 def test_two_rows_that_overlap_by_hand() -> None:
     # (0, 4] and (2, 6] have (2, 4] in common, which explains both for sure.
     found = turnbull([0.0, 2.0], [4.0, 6.0])
-    np.testing.assert_array_equal([found.left, found.right, found.mass], [[2], [4], [1]])
+    np.testing.assert_array_equal([found.start, found.end, found.mass], [[2], [4], [1]])
     assert found.log_likelihood == 0
     lower, upper = turnbull_bounds(found, [2, 3, 4, 7])
     np.testing.assert_array_equal(lower, [1, 0, 0, 0])
@@ -58,8 +58,8 @@ def test_two_rows_that_overlap_by_hand() -> None:
 def test_ends_that_touch_do_not_overlap() -> None:
     # (0, 3], {3} and (3, 5]: the known time lies in the first only.
     found = turnbull([0.0, 3.0, 3.0], [3.0, 3.0, 5.0])
-    np.testing.assert_array_equal(found.left, [3, 3])
-    np.testing.assert_array_equal(found.right, [3, 5])
+    np.testing.assert_array_equal(found.start, [3, 3])
+    np.testing.assert_array_equal(found.end, [3, 5])
     np.testing.assert_allclose(found.mass, [2 / 3, 1 / 3], rtol=1e-9)
 
 
@@ -76,9 +76,9 @@ def test_it_agrees_with_r_and_is_above_it() -> None:
         (weights, [*heavy, 0.1956853875, 0]),
     ):
         found = turnbull(left, right, w)
-        np.testing.assert_array_equal(found.left, [2, 5, 7, 10])
-        np.testing.assert_array_equal(found.right, [3, 5, 7, 12])
-        middle = (found.left + found.right) / 2
+        np.testing.assert_array_equal(found.start, [2, 5, 7, 10])
+        np.testing.assert_array_equal(found.end, [3, 5, 7, 12])
+        middle = (found.start + found.end) / 2
         survival = 1 - (middle <= time[:, None]) @ found.mass
         # R's EM stops at about 1e-4 here, and below our likelihood.
         np.testing.assert_allclose(survival, want, atol=1e-3)
