@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Literal, assert_never, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats, Ints
+from gmts_models.stats.options import check_option
 from gmts_models.stats.ordered_pairs import sum_over_ordered_pairs, sum_over_tied_pairs
 from gmts_models.stats.rows import Rows, check_rows
 from gmts_models.stats.times import count_at_risk, sum_by_time
@@ -85,6 +86,7 @@ def concordance(
     ``survival::concordance(Surv(entry, exit, left) ~ score + strata(strata), weights, cluster =
     clusters, timewt = time_weight, ymax = until, reverse = TRUE)``.
     """
+    check_option(time_weight, get_args(TimeWeight), "time_weight", "concordance")
     rows = check_rows(exit_, left, entry, weights, strata, clusters, where="concordance")
     x = np.asarray(score, dtype=float)
     if x.shape != (len(rows),):

@@ -9,6 +9,7 @@ from scipy.special import ndtri
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats
+from gmts_models.stats.options import check_option
 
 Interval = Literal["plain", "log", "log-log", "logit", "arcsin"]
 
@@ -99,12 +100,7 @@ def check_level(level: float) -> None:
 
 def check_interval(interval: str) -> None:
     """Refuse a name that is none of `Interval`."""
-    if interval not in get_args(Interval):
-        raise InputError(
-            "there is no such interval",
-            where="interval",
-            fix=f"one of {', '.join(get_args(Interval))}",
-        )
+    check_option(interval, get_args(Interval), "interval", "limits")
 
 
 def exact_limits(count: float, level: float = 0.95) -> tuple[float, float]:
@@ -116,5 +112,6 @@ def exact_limits(count: float, level: float = 0.95) -> tuple[float, float]:
 
     Source: Clopper & Pearson (1934), Biometrika 26:404-413, for 0 of n.
     """
+    check_level(level)
     edge = ((1 - level) / 2) ** (1 / count) if count > 0 else 0.0
     return edge, 1 - edge

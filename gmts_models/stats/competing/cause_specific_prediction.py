@@ -24,6 +24,7 @@ from gmts_models.stats.cox.prediction import new_rows
 from gmts_models.stats.cox.residuals import score_residuals
 from gmts_models.stats.cox.robust import sum_by_code
 from gmts_models.stats.intervals import Interval, limits
+from gmts_models.stats.options import check_option
 
 _CELLS = 4_000_000
 """Numbers of one array of influences: people of the fit times what is predicted at a time."""
@@ -67,8 +68,8 @@ def predict_absolute_risk(
     X : (n, p) columns, as in the fit.
     times : (m,) months since the start.
     strata : (n,) int codes: the rank of the label among the sorted labels of the fit.
-    since : (n,) months that each is known to have stayed; default 0. Risks are given that:
-        (F(t) - F(since)) / S(since), and 0 at times before it.
+    since : (n,) months that each is known to have stayed, or one number; default 0. Risks are
+        given that: (F(t) - F(since)) / S(since), and 0 at times before it.
     form : how hazards become risks, see `SurvivalForm`. With many departures in a month
         "product-limit" after a fit by Efron's method is nearest the truth.
 
@@ -278,17 +279,13 @@ def _new_people(
     since: npt.ArrayLike | None,
     form: str,
 ) -> _NewPeople:
-    if form not in get_args(SurvivalForm):
-        raise InputError(
-            "there is no such form",
-            where="form",
-            fix=f"one of {', '.join(get_args(SurvivalForm))}",
-        )
+    check_option(form, get_args(SurvivalForm), "form", "cause_specific")
     rows = new_rows(curves[0], X, strata, None)
     n = len(rows.X)
     tenure = np.zeros(n) if since is None else np.asarray(since, dtype=float)
+    tenure = np.full(n, tenure) if tenure.ndim == 0 else tenure
     if tenure.shape != (n,) or not (np.isfinite(tenure) & (tenure >= 0)).all():
-        raise InputError(f"since must be {n} months, none negative", where="since")
+        raise InputError(f"since must be one number, or {n}, none negative", where="since")
     return _NewPeople(X=np.asarray(X, dtype=float), strata=rows.strata, since=tenure)
 
 

@@ -29,6 +29,7 @@ from gmts_models.stats.competing.fine_gray_weights import (
 from gmts_models.stats.cox.fit import CoxFit, cox_data, maximise
 from gmts_models.stats.cox.risk_sums import Ties
 from gmts_models.stats.cox.robust import sum_by_code
+from gmts_models.stats.options import check_option
 from gmts_models.stats.rows import Rows, check_rows
 
 _WHERE = "fine_gray"
@@ -125,12 +126,7 @@ def fit_fine_gray(
         raise InputError("causes are numbered from 1", where=f"{_WHERE}, cause")
     if not ((rows.event == cause) & (rows.weights > 0)).any():
         raise FitError(f"nobody leaves from cause {cause}", where=f"{_WHERE}, cause")
-    if censoring_ties not in get_args(CensoringTies):
-        raise InputError(
-            "there is no such rule",
-            where=f"{_WHERE}, censoring_ties",
-            fix=f"one of {', '.join(get_args(CensoringTies))}",
-        )
+    check_option(censoring_ties, get_args(CensoringTies), "censoring_ties", _WHERE)
     matrix = np.asarray(X, dtype=float)
     if matrix.ndim != 2 or len(matrix) != len(rows):
         raise InputError(f"X has shape {matrix.shape}, but there are {len(rows)} rows", where="X")
@@ -210,12 +206,7 @@ def fine_gray_covariance(fit: FineGrayFit, weights: CensoringWeights = "estimate
     Source: Fine & Gray (1999), section 3. "crr" agrees with ``crr(...)$var`` for one censoring
     stratum; for several, R leaves out what departures of the others move (cmprsk 2.2-11).
     """
-    if weights not in get_args(CensoringWeights):
-        raise InputError(
-            "there is no such variance",
-            where="fine_gray_covariance, weights",
-            fix=f"one of {', '.join(get_args(CensoringWeights))}",
-        )
+    check_option(weights, get_args(CensoringWeights), "weights", "fine_gray_covariance")
     influence = score_influence(fit.cox, fit.seen, fit.curves, fit.weighted, weights)
     moved = sum_by_code(influence, fit.people) @ fit.cox.covariance
     return np.asarray(moved.T @ moved)

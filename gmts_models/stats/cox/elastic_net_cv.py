@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from gmts_models.stats.concordance import concordance
 from gmts_models.stats.cox.elastic_net import path_of_data, saturated
 from gmts_models.stats.cox.fit import CoxData, cox_data
 from gmts_models.stats.cox.risk_sums import Ties, increments, linear_predictor, risk_sums
+from gmts_models.stats.options import check_option
 from gmts_models.stats.regression.elastic_net import ElasticNet, ElasticNetPath, coefficients_at
 from gmts_models.stats.rows import Rows
 
@@ -93,6 +94,7 @@ def choose_cox_elastic_net(
     concordance across strata. With weights its deviance by fold is not that of replicated rows;
     this one is.
     """
+    check_option(measure, get_args(Measure), "measure", "choose_cox_elastic_net")
     matrix, net = np.asarray(X, dtype=float), ElasticNet() if penalty is None else penalty
     data = cox_data(matrix, exit_, left, entry, weights, strata, clusters, ties=ties, names=names)
     codes = assign_folds(len(matrix), folds, n_folds, rng, data.given.clusters)

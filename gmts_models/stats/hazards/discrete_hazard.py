@@ -12,15 +12,17 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from gmts_models.errors import InputError
+from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import UNKNOWN_CAUSE, Floats, Ints
 from gmts_models.stats.hazards.person_periods import PersonPeriods, person_periods
+from gmts_models.stats.options import column_names
 from gmts_models.stats.regression.glm import fit_glm, mean_of, robust_covariance
 from gmts_models.stats.regression.multinomial import fit_multinomial, multinomial_probabilities
 from gmts_models.stats.rows import check_rows
 
 Baseline = Callable[[Floats], Floats]
 """Gives the columns that tell periods apart: (q,) distinct periods -> (q, b)."""
+_SHOWN = 5  # periods named in an error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,8 @@ def discrete_hazard(
 
     Raises
     ------
-    InputError, NotEstimableError, FitError : see `person_periods` and `fit_glm`.
+    FitError : by default, a period in which nobody leaves or stays; see also `fit_glm`.
+    InputError, NotEstimableError : see `person_periods` and `fit_glm`.
 
     Source: Allison (1982), Sociological Methodology 13:61-98; Prentice & Gloeckler (1978),
     Biometrics 34:57-67. Agrees with ``glm(left ~ 0 + baseline(period) + X, binomial(link))`` on
@@ -131,6 +134,8 @@ def discrete_hazard(
     rows = check_rows(exit_, left, entry, weights, None, clusters, where=where, merge_ties=False)
     attributes = _columns(X, len(rows), where)
     cut = person_periods(rows.exit, rows.left, rows.entry, width=width, until=until)
+    if baseline is None:
+        _refuse_idle_periods(cut, rows.weights[cut.row])
     columns = period_columns(cut) if baseline is None else baseline
     design = hazard_design(attributes, cut, columns)
     fit = fit_glm(
@@ -274,6 +279,22 @@ def hazard_design(X: Floats, cut: PersonPeriods, baseline: Baseline) -> Floats:
     return np.column_stack([base[which], X[cut.row]])
 
 
+def _refuse_idle_periods(cut: PersonPeriods, weights: Floats) -> None:
+    """Refuse periods in which nobody leaves or nobody stays: their columns have no effect."""
+    known, which = np.unique(cut.period, return_inverse=True)
+    gone = np.bincount(which, weights * (cut.event != 0))
+    idle = known[(gone == 0) | (gone == np.bincount(which, weights))]
+    if len(idle):
+        more = ", ..." if len(idle) > _SHOWN else ""
+        raise FitError(
+            f"in {len(idle)} of {len(known)} periods nobody leaves, or nobody stays: their own "
+            "columns have no finite effect",
+            where=f"discrete_hazard, periods {', '.join(map(str, idle[:_SHOWN]))}{more}",
+            fix="give a baseline of fewer columns, such as lambda k: np.column_stack("
+            "[np.ones_like(k), np.log(k)]); or a longer width; or end with until",
+        )
+
+
 def _columns(X: Floats, n: int, where: str) -> Floats:
     columns = np.asarray(X, dtype=float)
     if columns.ndim != 2 or len(columns) != n:
@@ -304,7 +325,7 @@ def _names(
     baseline: Baseline | None,
     names: Sequence[str] | None,
 ) -> list[str]:
-    own = [f"column {j}" for j in range(p)] if names is None else list(names)
+    own = column_names(p, names)
     if baseline is None:
         return [*(f"period {each}" for each in np.unique(cut.period)), *own]
     return [*(f"baseline column {j}" for j in range(total - p)), *own]

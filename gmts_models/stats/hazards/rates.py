@@ -12,6 +12,7 @@ from scipy import stats
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats
+from gmts_models.stats.intervals import check_level
 from gmts_models.stats.regression.glm import GLMFit, fit_glm
 from gmts_models.stats.rows import Rows, check_rows
 
@@ -78,6 +79,7 @@ def exit_rates(
     Source: Garwood (1936), Biometrika 28:437-442. Agrees with ``poisson.test(events,
     person_time)``.
     """
+    check_level(level)
     rows = check_rows(exit_, left, entry, weights, groups, where="exit_rates", merge_ties=False)
     first = np.unique(rows.strata, return_index=True)[1]
     labels = rows.strata[first] if groups is None else np.asarray(groups)[first]
@@ -106,16 +108,24 @@ def rate_ratios(rates: ExitRates, reference: int = 0, *, level: float = 0.95) ->
     Parameters
     ----------
     rates : of `exit_rates`, with events that are whole numbers.
-    reference : position of the group to compare with.
+    reference : position in `rates` of the group to compare with.
     level : of the interval.
 
     Raises
     ------
-    InputError : weights made the events fractions: use a Poisson regression with `clusters`.
+    InputError : there is no such group, or weights made the events fractions: use a Poisson
+        regression with `clusters`.
 
     Source: given the sum of both counts, one is binomial; Clopper & Pearson (1934), Biometrika
     26:404-413. Agrees with ``poisson.test(c(events, events_0), c(time, time_0))``.
     """
+    check_level(level)
+    if not isinstance(reference, int | np.integer) or not 0 <= reference < len(rates.rate):
+        raise InputError(
+            f"reference is the position of a group, from 0 to {len(rates.rate) - 1}",
+            where="rate_ratios, reference",
+            fix="list(rates.group).index(label)",
+        )
     if (rates.events != np.round(rates.events)).any():
         raise InputError(
             "an exact ratio needs whole numbers of events",

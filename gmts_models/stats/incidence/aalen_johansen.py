@@ -14,6 +14,7 @@ from gmts_models.stats.comparison.groups import check_frequencies
 from gmts_models.stats.incidence.incidence_steps import IncidenceSteps, incidence_steps
 from gmts_models.stats.incidence.incidence_variance import jackknife_variance, model_variance
 from gmts_models.stats.intervals import Interval, check_level, limits
+from gmts_models.stats.options import check_option
 from gmts_models.stats.rows import check_rows
 
 Variance = Literal["infinitesimal jackknife", "aalen", "greenwood", "none"]
@@ -127,8 +128,8 @@ def aalen_johansen(
     "complementary log-log".
     """
     check_level(level)
-    _check_option(interval, (*get_args(Interval), "complementary log-log"), "interval")
-    _check_option(variance, get_args(Variance), "variance")
+    check_option(interval, (*get_args(Interval), "complementary log-log"), "interval", _WHERE)
+    check_option(variance, get_args(Variance), "variance", _WHERE)
     rows = check_rows(exit_, event, entry, weights, clusters=clusters, where=_WHERE)
     if variance in ("aalen", "greenwood"):
         fix = 'use variance="infinitesimal jackknife"'
@@ -162,14 +163,14 @@ def aalen_johansen(
 
 
 def incidence_at(
-    curves: IncidenceCurves, times: Floats, *, last: float | None = None
+    curves: IncidenceCurves, times: npt.ArrayLike, *, last: float | None = None
 ) -> IncidenceAt:
     """Read incidences off at given times.
 
     Parameters
     ----------
     curves : of `aalen_johansen`.
-    times : (m,) float, >= 0.
+    times : (m,) months, or a number.
     last : the last time at which anyone was observed; default the curves' own. Beyond it the
         values are NaN (not estimable), unless everyone has left (survival 0).
 
@@ -188,8 +189,8 @@ def incidence_at(
 
     def read(values: Floats, first: Floats) -> Floats:
         found = np.concatenate([first, values])[position]
-        found[beyond] = np.nan
-        return found
+        where = beyond.reshape(beyond.shape + (1,) * (values.ndim - 1))
+        return np.asarray(np.where(where, np.nan, found))
 
     return IncidenceAt(
         time=at,
@@ -227,10 +228,3 @@ def _limits(
         return limits(p, std_err, level, "log-log")
     lower, upper = limits(1 - p, std_err, level, "log-log")
     return 1 - upper, 1 - lower
-
-
-def _check_option(given: str, known: tuple[str, ...], name: str) -> None:
-    if given not in known:
-        raise InputError(
-            f"there is no such {name}", where=f"{_WHERE}, {name}", fix=f"one of {', '.join(known)}"
-        )

@@ -11,6 +11,7 @@ from scipy import stats
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats, Ints
+from gmts_models.stats.options import column_names
 from gmts_models.stats.parametric.distributions import Family, family_named
 from gmts_models.stats.parametric.likelihood import score_rows
 from gmts_models.stats.parametric.newton import Maximum, Problem, Standardised, maximise, start
@@ -125,13 +126,19 @@ def fit_parametric(
     Lin & Wei (1989), JASA 84:1074-1078, for the sandwich. Agrees with
     ``survival::survreg(Surv(...) ~ X, dist = family, scale = scale, cluster = clusters)``.
     """
+    if not isinstance(rows, Observations):
+        raise InputError(
+            "rows must be Observations",
+            where="fit_parametric, rows",
+            fix="fit_parametric(X, right_censored(exit_, left, entry), family)",
+        )
     law = family_named(family)
     fixed = _fixed_scale(law, scale)
     if not alpha >= 0:
         raise InputError("alpha must be at least 0", where="fit_parametric(alpha=...)")
     matrix, shift = _check_matrix(X, len(rows)), _check_offset(offset, len(rows))
     problem = _problem(law, rows, shift, fixed)
-    labels = [f"column {j}" for j in range(matrix.shape[1])] if names is None else names
+    labels = column_names(matrix.shape[1], names)
     refuse_uninformative(problem)
     standard = Standardised.of(matrix, rows.weights)
     refuse_dependent_columns(standard, rows.weights, labels)

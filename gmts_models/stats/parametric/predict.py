@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Bools, Floats, Ints
+from gmts_models.stats.intervals import normal_quantile
 from gmts_models.stats.parametric.distributions import Distribution, family_named
 from gmts_models.stats.parametric.fit import ParametricFit
 
@@ -151,7 +151,7 @@ def predict_survival(
         by_tau = -(z * end_rate - z0 * start_rate)
         error = np.where(after & ~left, _error(fit, new, by_eta, by_tau), 0.0)
         relative = np.where(cumulative > 0, error / cumulative, 0.0)
-        half = _normal(level) * relative
+        half = normal_quantile(level) * relative
         return Prediction(
             estimate=np.exp(-cumulative),
             std_err=np.exp(-cumulative) * error,
@@ -223,7 +223,7 @@ def _error(fit: ParametricFit, new: _New, by_eta: Floats, by_tau: Floats) -> Flo
 def _times(
     fit: ParametricFit, y: Floats, se: Floats, level: float, column: int | None = None
 ) -> Prediction:
-    half = _normal(level) * se
+    half = normal_quantile(level) * se
     parts = y, se, y - half, y + half
     if family_named(fit.family).log_time:
         parts = np.exp(y), np.exp(y) * se, np.exp(parts[2]), np.exp(parts[3])
@@ -231,9 +231,3 @@ def _times(
         np.asarray(part if column is None else part[:, column], dtype=float) for part in parts
     )
     return Prediction(estimate=estimate, std_err=error, lower=lower, upper=upper)
-
-
-def _normal(level: float) -> float:
-    if not 0 < level < 1:
-        raise InputError("level must be between 0 and 1", where="level")
-    return float(stats.norm.ppf((1 + level) / 2))

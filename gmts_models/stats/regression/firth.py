@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, stats
 
-from gmts_models.errors import FitError, InputError
+from gmts_models.errors import FitError
 from gmts_models.outcome import Bools, Floats
+from gmts_models.stats.intervals import check_level
 
 _DONE = 1e-10  # length of the penalised score, in standard errors
 _FEWER = "use fewer columns for so few events, or profile=False"
@@ -105,8 +106,7 @@ def fit_firth(
     InputError : the level is none.
     FitError : the search does not converge.
     """
-    if not 0 < level < 1:
-        raise InputError(f"level is {level}, must be in (0, 1)", where="firth, level")
+    check_level(level)
     p = len(names)
     every = np.ones(p, dtype=bool)
     best = _climb(evaluate, np.zeros(p), every)

@@ -10,6 +10,7 @@ from scipy import linalg
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Floats
+from gmts_models.stats.options import column_names
 from gmts_models.stats.regression.firth import FirthFit, FirthPoint, fit_firth, half_log_determinant
 from gmts_models.stats.regression.glm import glm_terms
 
@@ -53,9 +54,7 @@ def fit_firth_logistic(
     weight = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
     _check(design, outcome, shift, weight)
     p = design.shape[1]
-    labels = [f"column {j}" for j in range(p)] if names is None else list(names)
-    if len(labels) != p:
-        raise InputError(f"X has {p} columns, names has {len(labels)}", where="names")
+    labels = column_names(p, names)
     used = weight > 0
     design, outcome, shift, weight = design[used], outcome[used], shift[used], weight[used]
     _refuse_collinear(design, labels)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, assert_never
+from typing import Literal, Protocol, assert_never, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from scipy import special
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Bools, Floats
+from gmts_models.stats.options import check_option, column_names
 from gmts_models.stats.regression.information import (
     no_maximum,
     refuse_collinear,
@@ -107,7 +108,7 @@ def fit_glm(
     ``glm(y ~ 0 + X, family, offset = offset, weights = weights)`` at a small ``epsilon``.
     """
     X, outcome, shift, weight = check_glm(X, y, link, offset, weights)
-    labels = [f"column {j}" for j in range(X.shape[1])] if names is None else list(names)
+    labels = column_names(X.shape[1], names)
     refuse_collinear(X, weight, labels)
     coef = _start(X, outcome, shift, weight, link)
     terms = glm_terms(link, X @ coef + shift, outcome)
@@ -224,6 +225,7 @@ def check_glm(
     weights: npt.ArrayLike | None,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Return X, y, offset and weights as arrays, or raise InputError."""
+    check_option(link, get_args(Link), "link", "fit_glm")
     design, outcome = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
     n = len(outcome)
     shift = np.zeros(n) if offset is None else np.asarray(offset, dtype=float)

@@ -11,6 +11,7 @@ from scipy import special
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Floats, Ints
+from gmts_models.stats.options import column_names
 from gmts_models.stats.regression.elastic_net import (
     ElasticNet,
     ElasticNetPath,
@@ -82,7 +83,7 @@ def logistic_elastic_net(
     weight = np.ones(len(outcome)) if weights is None else np.asarray(weights, dtype=float)
     _check(matrix, outcome, weight)
     p = matrix.shape[1]
-    labels = [f"column {j}" for j in range(p)] if names is None else list(names)
+    labels = column_names(p, names)
     mean, scale = standard_scale(matrix, weight)
     ones = np.ones((len(matrix), 1))
     loss = LogisticLoss(

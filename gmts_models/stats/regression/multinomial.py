@@ -11,6 +11,7 @@ from scipy import special
 
 from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.outcome import Floats, Ints
+from gmts_models.stats.options import column_names
 from gmts_models.stats.regression.information import (
     no_maximum,
     refuse_collinear,
@@ -70,7 +71,7 @@ def fit_multinomial(
     """
     X, outcome, weight = _check(X, y, weights)
     k, p = int(outcome.max()), X.shape[1]
-    labels = [f"column {j}" for j in range(p)] if names is None else list(names)
+    labels = column_names(p, names)
     refuse_collinear(X, weight, labels)
     happened = np.equal.outer(outcome, np.arange(1, k + 1)).astype(float)
     coef = np.zeros((k, p))

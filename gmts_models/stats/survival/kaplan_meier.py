@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats
 from gmts_models.stats.intervals import Interval, exact_limits, limits
+from gmts_models.stats.options import check_option
 from gmts_models.stats.rows import check_rows
 from gmts_models.stats.survival.product_limit import (
     Hazard,
@@ -136,12 +137,7 @@ def kaplan_meier(
     that of S there, or the reverse.
     """
     rows = check_rows(exit_, left, entry, weights, clusters=clusters, where="kaplan_meier")
-    if hazard not in get_args(Hazard):
-        raise InputError(
-            "there is no such hazard",
-            where="kaplan_meier, hazard",
-            fix=f"one of {', '.join(get_args(Hazard))}",
-        )
+    check_option(hazard, get_args(Hazard), "hazard", "kaplan_meier")
     by_influence = is_robust(rows, robust, "kaplan_meier")
     sets = risk_sets(rows)
     shown = np.ones(len(sets.time), dtype=bool) if start is None else sets.time > start

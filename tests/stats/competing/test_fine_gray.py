@@ -456,7 +456,7 @@ def test_bootstrap_limits_cover() -> None:
         ({"ids": [0, 1, 2, 3, 4, 4]}, InputError, "do not follow on"),
         ({"ids": [0, 1]}, InputError, "ids has shape"),
         ({"censoring_strata": [0, 1]}, InputError, "censoring_strata has shape"),
-        ({"censoring_ties": "crr"}, InputError, "no such rule"),
+        ({"censoring_ties": "crr"}, InputError, "no such censoring_ties"),
     ],
 )
 def test_errors(change: dict[str, Any], error: type[Exception], match: str) -> None:
@@ -479,7 +479,7 @@ def test_variances_that_there_are_not() -> None:
     fit = fit_fine_gray(**_draw(1))
     with pytest.raises(InputError, match="no delayed entry"):
         fine_gray_covariance(fit, "crr")
-    with pytest.raises(InputError, match="no such variance"):
+    with pytest.raises(InputError, match="no such weights"):
         fine_gray_covariance(fit, "robust")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="the fit has 2 columns"):
         predict_fine_gray(fit, [[1.0]], [3])

@@ -115,7 +115,7 @@ def test_bad_input_is_refused() -> None:
         discrete_hazard(x, exit_, cause > 0, baseline=lambda period: np.ones((2, 1)))
     with pytest.raises(FitError) as error:
         discrete_hazard(x, exit_, (cause > 0) & (exit_ != 3))
-    assert error.value.where == "regression, period 3"
+    assert error.value.where == "discrete_hazard, periods 3"
 
 
 @pytest.mark.slow

@@ -1,0 +1,65 @@
+"""What is asked for and does not exist is refused with what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gmts_models.errors import InputError
+from gmts_models.stats.concordance import concordance
+from gmts_models.stats.cox.elastic_net_cv import choose_cox_elastic_net
+from gmts_models.stats.hazards.rates import exit_rates, rate_ratios
+from gmts_models.stats.incidence.aalen_johansen import aalen_johansen, incidence_at
+from gmts_models.stats.intervals import exact_limits
+from gmts_models.stats.options import column_names
+from gmts_models.stats.parametric.fit import fit_parametric
+from gmts_models.stats.regression.glm import fit_glm
+from gmts_models.stats.regression.glm_residuals import null_deviance
+from gmts_models.stats.regression.logistic_elastic_net import logistic_elastic_net
+from gmts_models.stats.regression.multinomial import fit_multinomial
+
+ANY: Any = "probit"
+X = np.arange(8.0)[:, None]
+EXIT, LEFT = np.arange(8) + 1.0, np.arange(8) % 2 == 0
+RATES = exit_rates(EXIT, LEFT, groups=list("aaaabbbb"))
+ROWS: Any = EXIT
+
+
+@pytest.mark.parametrize(
+    ("call", "what"),
+    [
+        (lambda: fit_glm(X, LEFT, link=ANY), "no such link"),
+        (lambda: null_deviance(LEFT, link=ANY), "no such link"),
+        (lambda: concordance(EXIT, EXIT, LEFT, time_weight=ANY), "no such time_weight"),
+        (lambda: choose_cox_elastic_net(X, EXIT, LEFT, measure=ANY), "no such measure"),
+        (lambda: fit_parametric(X, ROWS), "must be Observations"),
+        (lambda: rate_ratios(RATES, ANY), "position of a group, from 0 to 1"),
+        (lambda: rate_ratios(RATES, 2), "position of a group, from 0 to 1"),
+        (lambda: rate_ratios(RATES, level=95), "level"),
+        (lambda: exit_rates(EXIT, LEFT, level=95), "level"),
+        (lambda: exact_limits(20, 95), "level"),
+        (lambda: fit_glm(X, LEFT, link="logit", names=["a", "b"]), "1 columns, names has 2"),
+        (lambda: logistic_elastic_net(X, LEFT, names=["a", "b"]), "1 columns, names has 2"),
+        (lambda: fit_multinomial(X, LEFT.astype(int), names=["a", "b"]), "1 columns, names has 2"),
+    ],
+)
+def test_what_there_is_not(call: Callable[[], object], what: str) -> None:
+    with pytest.raises(InputError, match=what):
+        call()
+
+
+def test_names_are_those_given_or_numbers() -> None:
+    assert column_names(2, None) == ["column 0", "column 1"]
+    assert column_names(2, ("a", "b")) == ["a", "b"]
+
+
+def test_a_curve_is_read_off_at_one_time_as_at_several() -> None:
+    curves = aalen_johansen(EXIT, np.where(LEFT, 1 + np.arange(8) // 4, 0))
+    one, several = incidence_at(curves, 3), incidence_at(curves, [3, 99])
+    np.testing.assert_array_equal(one.incidence, several.incidence[0])
+    assert one.survival == several.survival[0]
+    assert np.isnan(several.upper[1]).all()
+    assert np.isnan(several.survival_lower[1])
