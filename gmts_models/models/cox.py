@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +25,7 @@ from gmts_models.models.protocol import (
 from gmts_models.outcome import Floats, Outcome
 from gmts_models.stats.cox.baseline import CoxCurves, cox_curves, hazard_at
 from gmts_models.stats.cox.fit import fit_cox
+from gmts_models.stats.cox.prediction import relative_hazard
 from gmts_models.stats.cox.risk_sums import Ties
 from gmts_models.stats.cox.robust import robust_covariance
 
@@ -79,8 +81,9 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: pd.DataFrame, y: Outcome) -> Self:
         """Maximise the (penalised) partial likelihood."""
         frame = check_training_rows(X, y, model="Cox")
-        if self.alpha < 0:
-            raise InputError("alpha must be at least 0", where="CoxPH(alpha=...)")
+        alpha: Any = self.alpha
+        if not isinstance(alpha, Real) or not 0 <= float(alpha) < np.inf:
+            raise InputError("alpha must be a number, at least 0", where="CoxPH(alpha=...)")
         if self.ties not in ("efron", "breslow"):
             raise InputError('ties must be "efron" or "breslow"', where="CoxPH(ties=...)")
         if self.strata is not None and self.strata not in frame:
@@ -128,7 +131,8 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
         cumulative = np.array(baselines)[self._codes(labels)]
         matrix = apply_design(self.design_, self._covariates(frame))
         predictor = (matrix - self._curves.centre) @ self._curves.coefficients
-        return np.asarray(-np.expm1(-cumulative * np.exp(predictor)[:, None]), dtype=float)
+        relative = relative_hazard(predictor)[:, None]
+        return np.asarray(-np.expm1(-cumulative * relative), dtype=float)
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """Return a row a term: coefficient, hazard ratio, SE, interval of the ratio, p (Wald)."""

@@ -25,6 +25,7 @@ from gmts_models.stats.cox.baseline import (
 )
 from gmts_models.stats.cox.fit import CoxFit
 from gmts_models.stats.intervals import Interval, limits
+from gmts_models.stats.rows import read_matrix, read_numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +79,12 @@ def predict_survival(
 
     Raises
     ------
-    InputError : shapes differ, or a stratum was not in the fit.
+    InputError : shapes differ, a value is missing, or a stratum was not in the fit.
     """
     curves = fit if isinstance(fit, CoxCurves) else cox_curves(fit)
     new = new_rows(curves, X, strata, offset)
-    when = np.atleast_1d(np.asarray(times, dtype=float))
-    tenure = None if since is None else np.asarray(since, dtype=float)
+    when = _months(times)
+    tenure = None if since is None else read_numbers(since, "since", "predict_survival")
     n = len(new.X)
     if tenure is not None and (tenure.shape != (n,) or not (tenure >= 0).all()):
         raise InputError(f"since must be {n} months, none negative", where="since")
@@ -91,7 +92,7 @@ def predict_survival(
     bases = curves.baselines
     for stratum in np.unique(new.strata):
         rows = np.flatnonzero(new.strata == stratum)
-        earlier = None if tenure is None else hazard_at(bases[stratum], tenure[rows])
+        earlier = None if tenure is None else _hazard_before(bases[stratum], tenure[rows])
         for j, time in enumerate(when):
             at = _window(bases[stratum], time, len(rows), earlier, tenure, rows)
             hazard[rows, j] = new.relative[rows] * at.cumulative
@@ -99,6 +100,21 @@ def predict_survival(
             quadratic = np.einsum("ij,ij->i", away @ curves.covariance, away)
             variance[rows, j] = new.relative[rows] ** 2 * (at.variance + quadratic)
     return _predicted(when, hazard, variance, level, interval)
+
+
+def _months(times: npt.ArrayLike) -> Floats:
+    when = read_numbers(np.atleast_1d(np.asarray(times)), "times", "times")
+    if np.isnan(when).any():
+        raise InputError("times must be months, none missing", where="times")
+    return when
+
+
+def _hazard_before(base: BaselineHazard, entry: Floats) -> HazardAt:
+    """Return the hazard that people under observation from `entry` (n,) on did not go through.
+
+    From 0 on means at risk from the first moment: the departures at 0 are theirs too.
+    """
+    return hazard_at(base, np.where(entry > 0, entry, -1.0))
 
 
 def _window(
@@ -137,34 +153,56 @@ def predict_path(
     Parameters
     ----------
     X : (r, p) columns on each stretch (entry, exit_] of the path, in any order.
-    entry, exit_ : (r,) months; stretches must not overlap.
+    entry, exit_ : (r,) months; stretches must not overlap, and over a gap nothing is added.
     times : (m,) months; NaN past the path's end.
     strata, offset, level, interval : as for `predict_survival`.
 
     Returns
     -------
     PredictedSurvival : of n = 1 person, given still there at the path's beginning.
+
+    Raises
+    ------
+    InputError : as `predict_survival`, or the stretches are none, or overlap.
     """
     curves = fit if isinstance(fit, CoxCurves) else cox_curves(fit)
     new = new_rows(curves, X, strata, offset)
-    begin, end = np.asarray(entry, dtype=float), np.asarray(exit_, dtype=float)
-    order = np.argsort(begin)
-    if (end <= begin).any() or (begin[order][1:] < end[order][:-1]).any():
-        raise InputError("stretches of a path must follow each other", where="entry, exit_")
-    when = np.atleast_1d(np.asarray(times, dtype=float))
+    begin, end = _stretches(entry, exit_, len(new.X))
+    when = _months(times)
     bases = curves.baselines
     hazard, variance = np.zeros(len(when)), np.zeros(len(when))
     away = np.zeros((len(when), new.X.shape[1]))
     for x, relative, stratum, a, b in zip(new.X, new.relative, new.strata, begin, end, strict=True):
-        at = hazard_at(bases[stratum], np.clip(when, a, b)).since(
-            hazard_at(bases[stratum], np.full(len(when), a))
+        reached = np.flatnonzero(when >= a)  # a later stretch says nothing of earlier times
+        at = hazard_at(bases[stratum], np.minimum(when[reached], b)).since(
+            _hazard_before(bases[stratum], np.full(len(reached), a))
         )
-        hazard += relative * at.cumulative
-        variance += relative**2 * at.variance
-        away += relative * (x * at.cumulative[:, None] - at.mean)
+        hazard[reached] += relative * at.cumulative
+        variance[reached] += relative**2 * at.variance
+        away[reached] += relative * (x * at.cumulative[:, None] - at.mean)
     variance += np.einsum("ij,ij->i", away @ curves.covariance, away)
     hazard[when > end.max()] = np.nan
     return _predicted(when, hazard[None], variance[None], level, interval)
+
+
+def _stretches(entry: npt.ArrayLike, exit_: npt.ArrayLike, n: int) -> tuple[Floats, Floats]:
+    begin, end = (
+        read_numbers(each, name, "predict_path")
+        for name, each in (("entry", entry), ("exit_", exit_))
+    )
+    if n == 0 or begin.shape != (n,) or end.shape != (n,):
+        raise InputError(
+            f"X has {n} rows, entry {len(begin)}, exit_ {len(end)}: one or more stretches are "
+            "needed, each with all three",
+            where="predict_path",
+        )
+    order = np.argsort(begin)
+    apart = (end > begin).all() and (begin[order][1:] >= end[order][:-1]).all()  # not so if NaN
+    if not apart or begin[order[0]] < 0:
+        raise InputError(
+            "stretches of a path must follow each other, from month 0 on", where="entry, exit_"
+        )
+    return begin, end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,24 +218,35 @@ def new_rows(
     curves: CoxCurves, X: npt.ArrayLike, strata: npt.ArrayLike | None, offset: npt.ArrayLike | None
 ) -> NewRows:
     """Check columns, stratum codes and offset of new people; errors as of `predict_survival`."""
-    matrix = np.asarray(X, dtype=float)
+    matrix = read_matrix(X, np.shape(X)[0] if np.ndim(X) else 0)
     p = len(curves.coefficients)
     if matrix.ndim != 2 or matrix.shape[1] != p:
         raise InputError(f"X has shape {matrix.shape}, the fit has {p} columns", where="X")
     if not np.isfinite(matrix).all():
         raise InputError("X holds values that are missing or infinite", where="X")
     n, known = len(matrix), len(curves.baselines)
-    codes = np.zeros(n, dtype=np.int64) if strata is None else np.asarray(strata, dtype=np.int64)
+    codes = np.zeros(n) if strata is None else read_numbers(strata, "strata", "strata")
     if strata is None and known > 1:
         raise InputError(f"the fit has {known} strata: say which each row is of", where="strata")
-    if codes.shape != (n,) or ((codes < 0) | (codes >= known)).any():
-        raise InputError(f"strata must be {n} codes from 0 to {known - 1}", where="strata")
-    moved = np.zeros(n) if offset is None else np.asarray(offset, dtype=float)
+    if codes.shape != (n,) or not np.isin(codes, np.arange(known)).all():
+        raise InputError(
+            f"strata must be {n} codes from 0 to {known - 1}",
+            where="strata",
+            fix="take the rank of each label among the sorted labels of the fit",
+        )
+    moved = np.zeros(n) if offset is None else read_numbers(offset, "offset", "offset")
+    if moved.shape != (n,) or not np.isfinite(moved).all():
+        raise InputError("offset must be a finite number a row", where="offset")
     if offset is None and curves.offset_centre is not None:
         raise InputError("the fit had an offset: give that of the new rows", where="offset")
     centred = matrix - curves.centre
     eta = centred @ curves.coefficients + moved - (curves.offset_centre or 0.0)
-    return NewRows(X=centred, relative=np.exp(eta), strata=codes)
+    return NewRows(X=centred, relative=relative_hazard(eta), strata=codes.astype(np.int64))
+
+
+def relative_hazard(eta: Floats) -> Floats:
+    """Return exp(eta), finite: beyond exp(300) survival is 0 whatever the hazard."""
+    return np.exp(np.minimum(eta, 300.0))
 
 
 def _predicted(

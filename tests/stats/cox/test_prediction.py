@@ -203,3 +203,50 @@ def test_limits_of_absolute_risk_cover(repetitions: int) -> None:
             covered[r, j] = got.lower[0, 0] <= truth[j] <= got.upper[0, 0]
     band = 4 * np.sqrt(0.95 * 0.05 / repetitions)
     assert (np.abs(covered.mean(axis=0) - 0.95) < band + 0.01).all(), covered.mean(axis=0)
+
+
+def test_a_path_past_the_follow_up_says_nothing_of_earlier_times() -> None:
+    fit = fit_cox([[0], [1], [0], [1.0]], [1, 2, 3, 5], [True, True, True, False])
+    path = predict_path(fit, [[0], [1], [0.0]], [0, 4, 8], [4, 8, 9], [1, 3, 5, 6, 9])
+    straight = predict_survival(fit, [[0.0]], [1, 3])
+    np.testing.assert_allclose(path.survival[0, :2], straight.survival[0])
+    np.testing.assert_allclose(path.std_err[0, :2], straight.std_err[0])
+    np.testing.assert_array_equal(np.isnan(path.survival[0]), [False, False, False, True, True])
+
+
+def test_from_month_0_on_means_from_the_first_moment() -> None:
+    # Someone leaves on the first day, and whoever starts is at risk of it.
+    fit = fit_cox([[0], [1], [0], [1.0]], [0, 2, 3, 5], [True, True, True, False])
+    plain = predict_survival(fit, [[0.5]], [0, 2])
+    assert plain.survival[0, 0] < 1
+    since = predict_survival(fit, [[0.5]], [0, 2], since=[0])
+    path = predict_path(fit, [[0.5]], [0], [5], [0, 2])
+    for other in (since, path):
+        np.testing.assert_allclose(other.survival, plain.survival)
+        np.testing.assert_allclose(other.std_err, plain.std_err)
+
+
+@pytest.mark.filterwarnings("error")
+def test_extreme_people_leave_for_certain() -> None:
+    fit = fit_cox([[0], [1], [0], [1.0]], [1, 2, 3, 5], [True, True, True, False])
+    far = np.sign(fit.coefficients) * 1e6
+    got = predict_survival(fit, [far, -far], [0.5, 2])
+    np.testing.assert_array_equal(got.survival, [[1, 0], [1, 1]])
+
+
+def test_requests_with_gaps_are_one_clear_error() -> None:
+    fit = fit_cox([[0], [1], [0], [1.0]], [1, 2, 3, 5], [True, True, True, False])
+    X = [[0.0], [1.0]]
+    for bad, match in (
+        ({"times": [1, np.nan]}, "none missing"),
+        ({"times": [[1, 2]]}, "one dimension"),
+        ({"strata": [0.5, 0]}, "codes from 0"),
+        ({"strata": ["a", "b"]}, "must be numbers"),
+        ({"offset": [1.0]}, "offset must be"),
+        ({"offset": [1.0, np.nan]}, "offset must be"),
+    ):
+        with pytest.raises(InputError, match=match):
+            predict_survival(fit, **{"X": X, "times": [1]} | bad)
+    for entry, exit_ in (([0], [1]), ([0, np.nan], [1, 2]), ([-1, 0], [0, 2])):
+        with pytest.raises(InputError, match="stretches"):
+            predict_path(fit, X, entry, exit_, [1])
