@@ -2,7 +2,7 @@
 
 If time is truly discrete, the chance that just these d of the risk set leave is their product of
 risks over the sum of such products for every d of the risk set. The sums are elementary symmetric
-polynomials, built one person at a time with their two derivatives.
+polynomials, built one person at a time with their two derivatives, as chances that so many leave.
 
 Source: Cox (1972), JRSS B 34:187-220; Gail, Lubin & Rubinstein (1981), Biometrika 68:703-707.
 Agrees with ``survival::coxph(ties = "exact")``.
@@ -15,18 +15,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg
+from scipy import linalg, optimize, special
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.cox.event_grid import cumulate_down
 from gmts_models.stats.cox.fit import CoxData, cox_data
 from gmts_models.stats.cox.risk_sums import linear_predictor
-from gmts_models.stats.cox.trouble import refuse_aliased, refuse_monotone
+from gmts_models.stats.cox.trouble import refuse_aliased, refuse_monotone, refuse_overflow
 
 MOST_PRODUCTS = 20_000_000
 """Risk set sizes times departures, summed over times, beyond which Efron's method is asked for."""
-_MOST_STEPS, _LAST_STEP = 40, 1e-9
+_MOST_STEPS, _MOST_HALVINGS, _LAST_STEP = 40, 30, 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +72,7 @@ def fit_cox_exact(
     p = data.rows.X.shape[1]
     beta = np.zeros(p)
     value, gradient, information = _evaluate(data, sets, beta)
+    refuse_overflow(value, information)
     refuse_aliased(information, data.rows.X, data.grid, data.names)
     null, at_zero = value, information
     score_test = float(gradient @ linalg.solve(information, gradient, assume_a="pos"))
@@ -88,10 +89,13 @@ def fit_cox_exact(
                 score_test=score_test,
             )
         trial = _evaluate(data, sets, beta)
-        while trial[0] < value - 1e-11 * abs(value) or not np.isfinite(trial[0]):
+        for _ in range(_MOST_HALVINGS):
+            if trial[0] >= value - 1e-11 * abs(value):
+                break
             step = step / 2
             beta = beta - step
             trial = _evaluate(data, sets, beta)
+        refuse_overflow(trial[0], trial[2])
         value, gradient, information = trial
         refuse_monotone(at_zero, information, data.names)
     raise FitError("the exact Cox fit does not converge", where="fit_cox_exact")
@@ -130,26 +134,46 @@ def _evaluate(
     value, gradient, information = 0.0, np.zeros(p), np.zeros((p, p))
     for at_risk, died in sets:
         d = len(died)
-        shift = eta[at_risk].max()
-        risk = np.exp(eta[at_risk] - shift)
-        scale = d / risk.sum()  # keeps the products near 1
-        total, first, second = _symmetric(risk * scale, rows.X[at_risk], d)
+        log_odds = eta[at_risk] + _balance(eta[at_risk], d)
+        total, first, second = _symmetric(log_odds, rows.X[at_risk], d)
         mean = first / total
-        value += float((eta[died] - shift).sum()) - np.log(total) + d * np.log(scale)
+        value += float((eta[died] + log_odds[0] - eta[at_risk][0]).sum())
+        value -= float(np.log(total) + np.logaddexp(0.0, log_odds).sum())
         gradient += rows.X[died].sum(axis=0) - mean
         information += second / total - np.outer(mean, mean)
     return float(value), gradient, information
 
 
-def _symmetric(risk: Floats, X: Floats, d: int) -> tuple[float, Floats, Floats]:
-    """Return the sum over sets of d rows of their product of risks, and its two derivatives."""
+def _balance(eta: Floats, d: int) -> float:
+    """Return what to add to eta for d rows to leave on average, of the odds exp(eta) each."""
+    share = min(d, len(eta) - 0.5) / len(eta)
+    level = float(special.logit(share))
+
+    def excess(added: float) -> float:
+        return float(special.expit(eta + added).mean()) - share
+
+    return float(optimize.brentq(excess, level - eta.max() - 1, level - eta.min() + 1, rtol=1e-3))
+
+
+def _symmetric(log_odds: Floats, X: Floats, d: int) -> tuple[float, Floats, Floats]:
+    """Return the chance that just d of the rows leave, each by itself, and its derivatives.
+
+    Times the product of 1 + odds it is the sum over sets of d rows of their product of odds;
+    as chances, no term is above 1, and at `_balance` the d-th is about the greatest.
+    """
     p = X.shape[1]
+    leave, stay = special.expit(log_odds), special.expit(-log_odds)
     total, first, second = np.zeros(d + 1), np.zeros((d + 1, p)), np.zeros((d + 1, p, p))
     total[0] = 1.0
-    for r, x in zip(risk, X, strict=True):
+    for r, s, x in zip(leave, stay, X, strict=True):
         mixed = first[:-1, :, None] * x
         added = mixed + mixed.transpose(0, 2, 1) + total[:-1, None, None] * np.outer(x, x)
-        second[1:] += r * (second[:-1] + added)
-        first[1:] += r * (first[:-1] + total[:-1, None] * x)
-        total[1:] += r * total[:-1]
+        added = r * (second[:-1] + added)
+        second *= s
+        second[1:] += added
+        moved, here = r * (first[:-1] + total[:-1, None] * x), r * total[:-1]
+        first *= s
+        first[1:] += moved
+        total *= s
+        total[1:] += here
     return float(total[d]), first[d], second[d]

@@ -19,6 +19,7 @@ from gmts_models.outcome import Floats
 from gmts_models.stats.cox.fit import CoxData, CoxFit, cox_data, maximise
 from gmts_models.stats.cox.risk_sums import Ties
 from gmts_models.stats.intervals import normal_quantile
+from gmts_models.stats.rows import read_matrix, read_numbers
 
 _DEGREE = 3
 _MOST_FITS, _SAME_DEGREES = 50, 1e-9
@@ -86,15 +87,21 @@ def fit_cox_spline(
     Raises
     ------
     InputError : the covariate does not vary, or has no such degrees of freedom.
-    FitError : as `fit_cox`.
+    FitError : as `fit_cox`, or no penalty gives the degrees of freedom.
     """
-    matrix, x = np.asarray(X, dtype=float), np.asarray(smooth, dtype=float)
-    if x.ndim != 1 or not np.isfinite(x).all() or np.ptp(x) == 0:
+    x = read_numbers(smooth, "the covariate", "smooth")
+    matrix = read_matrix(X, len(x))
+    if not np.isfinite(x).all() or not len(x) or np.ptp(x) == 0:
         raise InputError("the covariate must be finite numbers that vary", where="smooth")
-    number = round(2.5 * df) if intervals is None else intervals
-    if not 1 < df < number + _DEGREE - 1:
+    if not 1 < df < np.inf:
+        raise InputError("df must be more than 1, those of a line", where="df")
+    number = max(2, round(2.5 * df)) if intervals is None else int(intervals)
+    most = min(number + _DEGREE - 1, len(np.unique(x)) - 1)
+    if number < 1 or df >= most:
         raise InputError(
-            f"df must lie between 1 and {number + _DEGREE - 1}", where="df", fix="more intervals"
+            f"with this covariate and {number} intervals df must lie between 1 and {most}",
+            where="df",
+            fix="fewer df, more intervals, or a column for each value of the covariate",
         )
     knots = x.min() + np.ptp(x) / number * np.arange(-_DEGREE, number + _DEGREE + 1)
     basis = _basis(knots, x)
@@ -130,10 +137,16 @@ def spline_effect(
 
     NaN outside the range of the covariate in the fit: a spline says nothing there. The variance
     takes the penalty for a prior (Gray 1992), as R's does.
+
+    Raises
+    ------
+    InputError : the reference lies outside that range.
     """
-    at = np.atleast_1d(np.asarray(values, dtype=float))
+    at = read_numbers(np.atleast_1d(np.asarray(values)), "values", "spline_effect")
+    if not fit.knots[_DEGREE] <= reference <= fit.knots[-_DEGREE - 1]:
+        raise InputError("the reference lies outside the covariate's range", where="reference")
     inside = (at >= fit.knots[_DEGREE]) & (at <= fit.knots[-_DEGREE - 1])
-    away = _basis(fit.knots, np.append(at, reference))
+    away = _basis(fit.knots, np.append(np.where(inside, at, reference), reference))
     away = away[:-1] - away[-1]
     q = away.shape[1]
     effect = away @ fit.fit.coefficients[-q:]
@@ -186,11 +199,17 @@ def _penalty_for(data: CoxData, unit: Floats, spline: slice, df: float) -> tuple
         def excess(log_penalty: float, of: Floats = information) -> float:
             return _degrees(of, np.exp(log_penalty) * unit, spline) - df
 
+        if not excess(scale - 18) > 0 > excess(scale + 14):
+            break
         found = optimize.brentq(excess, scale - 18, scale + 14, xtol=1e-13, rtol=1e-14)
         fit = maximise(data, np.exp(found) * unit, fit.coefficients)
         if abs(_degrees(fit.information, np.exp(found) * unit, spline) - df) < _SAME_DEGREES:
             return float(np.exp(found)), fit
-    raise FitError("no penalty gives these degrees of freedom", where="df", fix="another df")
+    raise FitError(
+        "no penalty gives these degrees of freedom",
+        where="df",
+        fix="fewer df, or an even scale of the covariate, such as its logarithm",
+    )
 
 
 def _nonlinearity(fit: CoxFit, spline: slice) -> float:

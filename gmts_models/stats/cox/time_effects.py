@@ -18,7 +18,8 @@ from gmts_models.outcome import Bools, Floats, Ints
 from gmts_models.stats.cox.event_grid import event_grid
 from gmts_models.stats.cox.fit import CoxFit, fit_cox
 from gmts_models.stats.cox.risk_sums import Ties
-from gmts_models.stats.rows import Rows, check_rows
+from gmts_models.stats.rows import Rows, check_rows, read_matrix, read_numbers
+from gmts_models.stats.times import TIE_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +48,23 @@ def split_rows(
 ) -> SplitRows:
     """Cut each row's follow-up (entry, exit] at the months `cuts`.
 
-    Someone who leaves exactly at a cut leaves on the piece that ends there.
+    Someone who leaves exactly at a cut, but for floating-point noise, leaves on the piece that
+    ends there.
     """
     rows = check_rows(exit_, left, entry, where="split_rows")
-    return _split(rows, np.unique(np.asarray(cuts, dtype=float)))
+    months = read_numbers(np.ravel(np.asarray(cuts)), "cuts", "split_rows")
+    if np.isnan(months).any():
+        raise InputError("cuts must be months, none missing", where="split_rows, cuts")
+    return _split(rows, np.unique(_snap(months, np.unique([rows.entry, rows.exit]))))
+
+
+def _snap(cuts: Floats, times: Floats) -> Floats:
+    """Move cuts (c,) that noise keeps from one of the sorted `times` to it."""
+    after = np.minimum(np.searchsorted(times, cuts), len(times) - 1)
+    before = np.maximum(after - 1, 0)
+    nearest = np.where(cuts - times[before] < times[after] - cuts, times[before], times[after])
+    noise = TIE_TOLERANCE * max(1.0, float(times.mean()))
+    return np.where(np.abs(nearest - cuts) <= noise, nearest, cuts)
 
 
 def _split(rows: Rows, cuts: Floats) -> SplitRows:
@@ -117,21 +131,15 @@ def fit_cox_time_effects(
 
     Raises
     ------
-    InputError : there is no such column, or an effect is not finite.
+    InputError : there is no such column, or an effect is not a finite number for each month.
     """
-    matrix = np.asarray(X, dtype=float)
     rows = check_rows(exit_, left, entry, weights, strata, where="fit_cox_time_effects")
-    if matrix.ndim != 2 or len(matrix) != len(rows):
-        raise InputError(f"X has shape {matrix.shape}, but there are {len(rows)} rows", where="X")
-    pieces = _split(rows, np.unique(event_grid(rows).time))
-    columns = [matrix[pieces.row]]
-    for effect in effects:
-        if not 0 <= effect.column < matrix.shape[1]:
-            raise InputError(
-                f"X has no column {effect.column}", where=f"TimeEffect {effect.name!r}, column"
-            )
-        made = effect.function(matrix[pieces.row, effect.column], pieces.exit)
-        columns.append(np.asarray(made, dtype=float)[:, None])
+    matrix = read_matrix(X, len(rows))
+    times = np.unique(event_grid(rows).time)
+    pieces = _split(rows, times)
+    if len(times) and times[0] == 0:
+        pieces = _part_from_zero(pieces)
+    columns = [matrix[pieces.row], *(_made(effect, matrix, pieces)[:, None] for effect in effects)]
     given = [f"column {j}" for j in range(matrix.shape[1])] if names is None else list(names)
     return fit_cox(
         np.hstack(columns),
@@ -143,4 +151,35 @@ def fit_cox_time_effects(
         pieces.row,
         ties=ties,
         names=[*given, *(effect.name for effect in effects)],
+        merge_ties=False,
     )
+
+
+def _part_from_zero(pieces: SplitRows) -> SplitRows:
+    """Give the moment 0 a piece of its own: an effect there is not that of the first months."""
+    longer = np.flatnonzero((pieces.entry == 0) & (pieces.exit > 0))
+    if not len(longer):
+        return pieces
+    entry = pieces.entry.copy()
+    entry[longer] = pieces.exit[pieces.exit > 0].min() / 2  # > 0, and before anything happens
+    return SplitRows(
+        row=np.insert(pieces.row, longer, pieces.row[longer]),
+        entry=np.insert(entry, longer, 0.0),
+        exit=np.insert(pieces.exit, longer, 0.0),
+        left=np.insert(pieces.left, longer, False),
+        episode=np.insert(pieces.episode, longer, pieces.episode[longer]),
+    )
+
+
+def _made(effect: TimeEffect, matrix: Floats, pieces: SplitRows) -> Floats:
+    """Return (m,) the column that an effect makes."""
+    where = f"TimeEffect {effect.name!r}"
+    if effect.column not in range(matrix.shape[1]):
+        raise InputError(f"X has no column {effect.column}", where=f"{where}, column")
+    made = effect.function(matrix[pieces.row, effect.column], pieces.exit)
+    values = read_numbers(made, "what the function gives", where)
+    if len(values) != len(pieces.row):
+        raise InputError(
+            f"the function was given {len(pieces.row)} values and gave {len(values)}", where=where
+        )
+    return values

@@ -10,8 +10,9 @@ import pytest
 from brute import draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from gmts_models.errors import InputError
+from gmts_models.errors import FitError, InputError
 from gmts_models.stats.cox import exact
 from gmts_models.stats.cox.exact import fit_cox_exact
 from gmts_models.stats.cox.fit import fit_cox
@@ -141,3 +142,74 @@ def test_nonlinearity_test_keeps_its_size(repetitions: int) -> None:
         rejected += fit.nonlinear_p < 0.05
     rate = rejected / repetitions
     assert abs(rate - 0.05) < 4 * np.sqrt(0.05 * 0.95 / repetitions) + 0.02, rate
+
+
+def test_exact_likelihood_of_many_ties_is_fishers() -> None:
+    # One time, one column of 0 and 1: the number of leavers with 1 is noncentral hypergeometric.
+    n, ones, leave, both = 3000, 1200, 2300, 890
+    x = (np.arange(n) < ones).astype(float)
+    left = np.concatenate([np.arange(ones) < both, np.arange(n - ones) < leave - both])
+    fit = fit_cox_exact(x[:, None], np.ones(n), left)
+    law = stats.nchypergeom_fisher(n, ones, leave, np.exp(fit.coefficients[0]))
+    assert law.mean() == pytest.approx(both, rel=1e-8)
+    assert fit.covariance[0, 0] == pytest.approx(1 / law.var(), rel=1e-6)
+
+
+def test_exact_likelihood_takes_extreme_offsets() -> None:
+    x = np.array([[0.3], [-1.0], [0.8], [0.1], [1.2], [-0.4]])
+    exit_, left = np.array([1, 1, 1, 2, 2, 2.0]), np.array([1, 1, 0, 1, 0, 0], dtype=bool)
+    plain = fit_cox_exact(x, exit_, left)
+    strata = [0, 0, 0, 1, 1, 1]
+    apart = fit_cox_exact(x, exit_, left, strata=strata, offset=np.repeat([500.0, -500.0], 3))
+    same = fit_cox_exact(x, exit_, left, strata=strata)
+    assert apart.coefficients[0] == pytest.approx(same.coefficients[0], rel=1e-10)
+    assert np.isfinite(plain.coefficients).all()
+
+
+def test_noise_makes_no_piece() -> None:
+    exit_, left = 0.1 * np.array([3, 6, 7]), np.array([True, True, False])
+    pieces = split_rows(exit_, left, [0.3, 0.6, 0.7])  # 0.1 * 3 is a little more than 0.3
+    np.testing.assert_array_equal(pieces.row, [0, 1, 1, 2, 2, 2])
+    np.testing.assert_array_equal(pieces.exit[[0, 2]], exit_[:2])
+    for bad in ([np.nan, 1], ["a"]):
+        with pytest.raises(InputError, match="cuts must be"):
+            split_rows(exit_, left, bad)
+
+
+def test_effects_at_the_first_moment_are_those_of_then() -> None:
+    """R: coxph(Surv(ex, ev) ~ x + tt(x), tt = function(x, t, ...) x * t)."""
+    exit_ = [0, 0, 1, 2, 2, 3, 4, 5, 5, 6]
+    left = np.array([1, 0, 1, 1, 0, 1, 1, 1, 0, 1], dtype=bool)
+    x = np.array([0.5, -0.2, 1, -1, 0.3, 0.7, -0.4, 0.1, 0.9, -0.8])
+    effect = TimeEffect(column=0, function=lambda x, t: x * t, name="trend")
+    fit = fit_cox_time_effects(x[:, None], exit_, left, effects=[effect])
+    np.testing.assert_allclose(fit.coefficients, [0.921848550555, -0.269386360339], rtol=1e-10)
+
+
+@pytest.mark.parametrize("made", [1.0, np.ones(3), np.ones((3, 2)), ["a"]])
+def test_an_effect_that_is_no_column_is_named(made: Any) -> None:
+    rows = draw(5, 40)
+    del rows["offset"]
+    effect = TimeEffect(column=0, function=lambda x, t: made, name="odd")
+    with pytest.raises(InputError) as found:
+        fit_cox_time_effects(**rows, effects=[effect])
+    assert found.value.where is not None
+    assert found.value.where.startswith("TimeEffect 'odd'")
+
+
+def test_smooth_effects_that_cannot_be_are_refused() -> None:
+    rng = np.random.default_rng(1)
+    n = 60
+    X, x, exit_, left = np.empty((n, 0)), rng.normal(size=n), rng.integers(1, 9, n), np.ones(n)
+    with pytest.raises(InputError, match="between 1 and 3"):
+        fit_cox_spline(X, rng.integers(0, 4, n), exit_, left)
+    with pytest.raises(FitError, match="degrees of freedom"):
+        fit_cox_spline(X, np.append(x[1:], 1e6), exit_, left)
+    with pytest.raises(InputError, match="more than 1"):
+        fit_cox_spline(X, x, exit_, left, df=np.nan)
+    with pytest.raises(InputError, match="5 rows"):
+        fit_cox_spline(X, x[:5], exit_, left)
+    fit = fit_cox_spline(X, x, exit_, left)
+    with pytest.raises(InputError, match="reference"):
+        spline_effect(fit, [0.0], 99.0)
+    assert np.isnan(spline_effect(fit, [np.nan, 99.0], 0.0).effect).all()
