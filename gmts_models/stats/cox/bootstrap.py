@@ -107,7 +107,8 @@ def _refit(data: CoxData, start: Floats) -> Floats:
     """Return the (p,) maximum by Newton steps from `start`, NaN where there is none."""
     beta = start
     for _ in range(_MOST_STEPS):
-        here = likelihood_at(data, beta)
+        with np.errstate(over="ignore", invalid="ignore"):  # of a sample without a maximum
+            here = likelihood_at(data, beta)
         try:
             step = np.linalg.solve(here.information, here.gradient)
         except np.linalg.LinAlgError:

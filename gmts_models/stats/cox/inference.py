@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import linalg, stats
+from scipy import stats
 
 from gmts_models.outcome import Floats
 from gmts_models.stats.cox.exact import ExactCoxFit
 from gmts_models.stats.cox.fit import CoxFit, likelihood_at
 from gmts_models.stats.cox.residuals import score_residuals
 from gmts_models.stats.cox.robust import sum_by_code
+from gmts_models.stats.cox.trouble import quadratic_form
 from gmts_models.stats.intervals import normal_quantile
 
 
@@ -42,10 +43,11 @@ def global_tests(fit: CoxFit | ExactCoxFit, covariance: Floats | None = None) ->
     """Test all coefficients of an unpenalised fit.
 
     Likelihood-ratio and score tests take rows for independent; a robust `covariance` (p, p) makes
-    Wald's test robust. Agrees with ``summary(coxph(...))``.
+    Wald's test robust, NaN if there are too few clusters for it. Agrees with
+    ``summary(coxph(...))``.
     """
     V = fit.covariance if covariance is None else covariance
-    wald = float(fit.coefficients @ linalg.solve(V, fit.coefficients, assume_a="pos"))
+    wald = quadratic_form(V, fit.coefficients)
     ratio = 2 * (fit.log_likelihood - fit.log_likelihood_null)
     df = len(fit.coefficients)
     return GlobalTests(
@@ -58,7 +60,8 @@ def global_tests(fit: CoxFit | ExactCoxFit, covariance: Floats | None = None) ->
 def robust_score_test(fit: CoxFit) -> ChiSquared:
     """Test all coefficients by the scores at 0, with their variance over the fit's clusters.
 
-    Agrees with the robust score test of ``summary(coxph(..., cluster = ))``.
+    NaN if there are fewer clusters than columns. Agrees with the robust score test of
+    ``summary(coxph(..., cluster = ))``, but where there is an offset: R leaves it out here.
     """
     at_zero = replace(fit, likelihood=likelihood_at(fit.data, np.zeros(len(fit.coefficients))))
     given = fit.data.given
@@ -66,8 +69,7 @@ def robust_score_test(fit: CoxFit) -> ChiSquared:
     if given.clusters is not None:
         scores = sum_by_code(scores, given.clusters)
     total = scores.sum(axis=0)
-    statistic = float(total @ linalg.solve(scores.T @ scores, total, assume_a="sym"))
-    return _chi_squared(statistic, len(total))
+    return _chi_squared(quadratic_form(scores.T @ scores, total), len(total))
 
 
 def information_criteria(fit: CoxFit | ExactCoxFit, events: int) -> tuple[float, float]:

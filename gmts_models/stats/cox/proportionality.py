@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, assert_never
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import linalg, stats
 
-from gmts_models.errors import InputError
+from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.outcome import Floats
 from gmts_models.stats.cox.event_grid import cumulate_up
 from gmts_models.stats.cox.fit import CoxFit
@@ -28,6 +28,8 @@ from gmts_models.stats.cox.risk_sums import (
     subtracted_information,
     weighted_cross,
 )
+from gmts_models.stats.cox.trouble import ALIASED, quadratic_form
+from gmts_models.stats.rows import read_numbers
 from gmts_models.stats.survival.kaplan_meier import kaplan_meier
 
 Transform = Literal["km", "rank", "identity", "log"]
@@ -43,6 +45,8 @@ class ProportionalityTest:
     chi2 : (q,) score statistics.
     df : (q,) degrees of freedom.
     p : (q,).
+
+    Statistic and p are NaN where a term differs in the risk sets at one value of g only.
     """
 
     terms: tuple[str, ...]
@@ -64,17 +68,25 @@ def proportionality_test(
     fit : of `fit_cox`.
     transform : g: 1 - Kaplan-Meier just before t ("km"), the rank of t among the rows' last times
         ("rank"; it changes where follow-up is split into more rows), t ("identity"), log t
-        ("log"); or (k,) its values at the places of the fit's grid.
+        ("log"); or (k,) its values at the places of the fit's grid. Kaplan-Meier and ranks are of
+        the weighted rows; R's are not.
     terms : (name, columns) of terms of several columns; default a term a column.
 
     Raises
     ------
-    InputError : there is no such transform, or a time is not positive under "log".
+    InputError : there is no such transform or column, or a time is not positive under "log".
+    NotEstimableError : g is the same whenever anyone leaves.
     """
     p = len(fit.coefficients)
+    named = _terms(fit, terms)
     g = _transformed(fit, transform)
+    if np.ptp(g) == 0:
+        raise NotEstimableError(
+            "all leave at one value of g(t), so no effect can be seen to change",
+            where="proportionality_test, transform",
+        )
     weight = fit.data.grid.weight
-    g = (g - g.min()) / max(float(np.ptp(g)), 1e-300)  # the test is the same; >= 0 is wanted
+    g = (g - g.min()) / float(np.ptp(g))  # the test is the same; >= 0 is wanted
     plain, with_g = fit.information, weighted_information(fit, g)
     with_g2 = weighted_information(fit, g**2)
     centre = float(weight @ g / weight.sum())
@@ -82,15 +94,16 @@ def proportionality_test(
     cross = with_g - centre * plain
     square = with_g2 - 2 * centre * with_g + centre**2 * plain
     score = weighted_score(fit, g - centre)
-    named = [(name, [j]) for j, name in enumerate(fit.data.names)] if terms is None else terms
     chi2, df = [], []
-    for columns in [*(list(each[1]) for each in named), list(range(p))]:
-        own = square[np.ix_(columns, columns)]
-        own = own - cross[columns] @ linalg.solve(plain, cross[:, columns], assume_a="sym")
+    for columns in [*(columns for _, columns in named), list(range(p))]:
+        whole = square[np.ix_(columns, columns)]
+        own = whole - cross[columns] @ linalg.solve(plain, cross[:, columns], assume_a="sym")
         u = score[columns] - cross[columns] @ linalg.solve(
             plain, fit.likelihood.gradient, assume_a="sym"
         )
-        chi2.append(float(u @ linalg.solve(own, u, assume_a="sym")))
+        # What rounding leaves of an information of 0 is no information.
+        lost = (np.diag(own) <= ALIASED * np.diag(whole)).any()
+        chi2.append(np.nan if lost else quadratic_form(own, u))
         df.append(float(len(columns)))
     return ProportionalityTest(
         terms=(*(name for name, _ in named), "GLOBAL"),
@@ -98,6 +111,23 @@ def proportionality_test(
         df=np.array(df),
         p=np.asarray(stats.chi2.sf(chi2, df)),
     )
+
+
+def _terms(
+    fit: CoxFit, terms: Sequence[tuple[str, Sequence[int]]] | None
+) -> list[tuple[str, list[int]]]:
+    if terms is None:
+        return [(name, [j]) for j, name in enumerate(fit.data.names)]
+    named = [(name, list(columns)) for name, columns in terms]
+    for name, columns in named:
+        known = set(columns) <= set(range(len(fit.coefficients)))
+        if not columns or not known or len(set(columns)) < len(columns):
+            raise InputError(
+                f"a term takes one or more of the columns 0 to {len(fit.coefficients) - 1}, "
+                "each once",
+                where=f"terms, {name}",
+            )
+    return named
 
 
 def weighted_information(fit: CoxFit, g: Floats) -> Floats:
@@ -127,10 +157,16 @@ def _transformed(fit: CoxFit, transform: Transform | Floats) -> Floats:
     """Return (k,) g at the places of the grid."""
     grid, given = fit.data.grid, fit.data.given
     if not isinstance(transform, str):
-        values = np.asarray(transform, dtype=float)
+        values = read_numbers(transform, "transform", "transform")
         if values.shape != grid.time.shape or not np.isfinite(values).all():
             raise InputError(f"transform must be {len(grid)} finite numbers", where="transform")
         return values
+    if transform not in get_args(Transform):
+        raise InputError(
+            "there is no such transform",
+            where="transform",
+            fix=f"one of {', '.join(get_args(Transform))}",
+        )
     match transform:
         case "identity":
             return grid.time
@@ -149,5 +185,3 @@ def _transformed(fit: CoxFit, transform: Transform | Floats) -> Floats:
             curve = kaplan_meier(given.exit, given.left, given.entry, given.weights)
             before = np.concatenate([[1.0], curve.survival])
             return 1 - before[np.searchsorted(curve.time, grid.time, side="left")]
-        case _:
-            assert_never(transform)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from gmts_models.errors import InputError
+from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.cox.fit import CoxFit
 from gmts_models.stats.cox.residuals import dfbeta
@@ -25,6 +25,7 @@ def robust_covariance(fit: CoxFit, clusters: npt.ArrayLike | None = None) -> Flo
     Raises
     ------
     InputError : as many labels as rows are needed, none missing.
+    NotEstimableError : there is one cluster only.
 
     Notes
     -----
@@ -45,6 +46,11 @@ def robust_covariance(fit: CoxFit, clusters: npt.ArrayLike | None = None) -> Flo
             )
         codes = code_labels(clusters, "clusters", "robust_covariance")
     if codes is not None:
+        if codes.max() == 0:
+            raise NotEstimableError(
+                "one cluster says nothing of how clusters differ",
+                where="robust_covariance, clusters",
+            )
         moved = sum_by_code(moved, codes)
     return np.asarray(moved.T @ moved)
 

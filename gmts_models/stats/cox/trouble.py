@@ -12,6 +12,8 @@ from gmts_models.stats.cox.event_grid import EventGrid
 
 ALIASED = 1e-10
 """Share of a column's information that is its own, below which it is a sum of others."""
+SINGULAR = 1e-13
+"""Least eigenvalue of a matrix of correlations, below which it has no inverse to speak of."""
 MONOTONE = 1e-5
 """Share of a column's own information at 0 that is left, below which its coefficient runs away."""
 
@@ -23,6 +25,17 @@ def name_columns(p: int, names: Sequence[str] | None) -> tuple[str, ...]:
     if len(names) != p:
         raise InputError(f"X has {p} columns, names has {len(names)}", where="names")
     return tuple(str(name) for name in names)
+
+
+def quadratic_form(V: Floats, u: Floats) -> float:
+    """Return u' V^-1 u of a variance V (p, p), NaN where V is singular, whatever the units."""
+    size = np.sqrt(np.maximum(np.diag(V), 0.0))
+    if not len(u) or not (size > 0).all():
+        return np.nan if len(u) else 0.0
+    scaled = V / np.outer(size, size)
+    if np.linalg.eigvalsh(scaled)[0] <= SINGULAR:
+        return np.nan
+    return float(u / size @ np.linalg.solve(scaled, u / size))
 
 
 def refuse_overflow(value: float, information: Floats) -> None:

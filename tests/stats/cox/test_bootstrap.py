@@ -55,3 +55,12 @@ def test_samples_without_a_maximum_are_counted() -> None:
     # Nobody with the rare label is in about (38/40)^40 = 13 % of samples.
     assert drawn.failed == np.isnan(drawn.coefficients[:, 0]).sum()
     assert 1 <= drawn.failed <= 25
+
+
+@pytest.mark.filterwarnings("error")
+def test_samples_without_a_maximum_are_counted_without_a_word() -> None:
+    rng = np.random.default_rng(1)
+    x, exit_ = rng.normal(size=(6, 1)), rng.integers(1, 9, 6)
+    found = bootstrap_cox(fit_cox(x, exit_, np.ones(6)), 200, np.random.default_rng(0))
+    assert 0 < found.failed < 100
+    assert np.isnan(found.coefficients).any(axis=1).sum() == found.failed

@@ -11,7 +11,7 @@ from brute import draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gmts_models.errors import InputError
+from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.stats.cox.fit import fit_cox
 from gmts_models.stats.cox.proportionality import proportionality_test
 from gmts_models.stats.cox.time_effects import TimeEffect, fit_cox_time_effects
@@ -99,3 +99,26 @@ def test_size_is_nominal_and_a_reversed_effect_is_found(repetitions: int) -> Non
     size, power = rejected.mean(axis=0)
     assert abs(size - 0.05) < 4 * np.sqrt(0.05 * 0.95 / repetitions) + 0.005, size
     assert power > 0.9
+
+
+def test_what_cannot_be_tested_is_said() -> None:
+    rows = draw(3, 60)
+    fit = fit_cox(**rows)
+    with pytest.raises(NotEstimableError, match="one value"):
+        proportionality_test(fit, np.ones(len(fit.data.grid)))
+    with pytest.raises(NotEstimableError, match="one value"):
+        proportionality_test(fit_cox(rows["X"], np.ones(60), rows["left"]))
+    with pytest.raises(InputError, match="no such transform"):
+        proportionality_test(fit, "Rank")  # type: ignore[arg-type]
+    for columns in ([7], [], [0, 0]):
+        with pytest.raises(InputError, match="each once"):
+            proportionality_test(fit, terms=[("a", columns)])
+
+
+def test_a_column_that_differs_at_one_time_only_has_no_trend() -> None:
+    # The last two of the first column's kind leave or stay at month 1; later all are alike in it.
+    x = np.array([[1, 0], [1, 1], [0, 0], [0, 1], [0, 0], [0, 1], [0, 0]], dtype=float)
+    exit_ = np.array([1, 1, 1, 2, 3, 4, 5.0])
+    fit = fit_cox(x, exit_, [True, False, True, True, True, True, True])
+    got = proportionality_test(fit, "identity")
+    np.testing.assert_array_equal(np.isnan(got.p), [True, False, True])

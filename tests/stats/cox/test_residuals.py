@@ -12,8 +12,9 @@ from brute import draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gmts_models.errors import InputError
+from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.stats.cox.fit import fit_cox, likelihood_at
+from gmts_models.stats.cox.inference import global_tests, robust_score_test
 from gmts_models.stats.cox.residuals import (
     deviance_residuals,
     dfbeta,
@@ -149,3 +150,12 @@ def test_clusters_without_a_label_are_refused() -> None:
             robust_covariance(fit, labels)
     mixed = robust_covariance(fit, np.array(["a", 1] * 20, dtype=object))
     np.testing.assert_allclose(mixed, robust_covariance(fit, [0, 1] * 20))
+
+
+def test_one_cluster_has_no_robust_variance_and_few_no_tests() -> None:
+    rows = draw(3, 40)
+    with pytest.raises(NotEstimableError, match="one cluster"):
+        robust_covariance(fit_cox(**rows), np.zeros(40))
+    fit = fit_cox(**rows, clusters=np.arange(40) % 2)  # of three columns
+    assert np.isnan(robust_score_test(fit).p)
+    assert np.isnan(global_tests(fit, robust_covariance(fit)).wald.p)
