@@ -9,14 +9,13 @@ from reference import CLOSED_FORM, ITERATED, Case, against, agree_with_summary
 
 from gmts_models.outcome import Bools, Floats
 from gmts_models.stats.hazards.discrete_hazard import (
-    Baseline,
     DiscreteHazard,
     cause_hazards,
     discrete_hazard,
     discrete_hazard_at,
-    hazard_design,
     survival_of,
 )
+from gmts_models.stats.hazards.period_design import Baseline, hazard_design
 from gmts_models.stats.hazards.person_periods import person_periods
 from gmts_models.stats.regression.glm import fit_glm
 from gmts_models.stats.regression.glm_residuals import (

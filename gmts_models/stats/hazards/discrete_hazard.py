@@ -5,24 +5,27 @@ Binomial or multinomial regressions of one row for each person and period.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from gmts_models.errors import FitError, InputError
+from gmts_models.errors import InputError
 from gmts_models.outcome import UNKNOWN_CAUSE, Floats, Ints
-from gmts_models.stats.hazards.person_periods import PersonPeriods, person_periods
-from gmts_models.stats.options import column_names
+from gmts_models.stats.hazards.period_design import (
+    Baseline,
+    design_at,
+    design_names,
+    hazard_design,
+    period_columns,
+    refuse_idle_periods,
+)
+from gmts_models.stats.hazards.person_periods import person_periods
 from gmts_models.stats.regression.glm import fit_glm, mean_of, robust_covariance
 from gmts_models.stats.regression.multinomial import fit_multinomial, multinomial_probabilities
 from gmts_models.stats.rows import check_rows
-
-Baseline = Callable[[Floats], Floats]
-"""Gives the columns that tell periods apart: (q,) distinct periods -> (q, b)."""
-_SHOWN = 5  # periods named in an error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +138,7 @@ def discrete_hazard(
     attributes = _columns(X, len(rows), where)
     cut = person_periods(rows.exit, rows.left, rows.entry, width=width, until=until)
     if baseline is None:
-        _refuse_idle_periods(cut, rows.weights[cut.row])
+        refuse_idle_periods(cut, rows.weights[cut.row])
     columns = period_columns(cut) if baseline is None else baseline
     design = hazard_design(attributes, cut, columns)
     fit = fit_glm(
@@ -143,7 +146,7 @@ def discrete_hazard(
         cut.event != 0,
         link=link,
         weights=rows.weights[cut.row],
-        names=_names(design.shape[1], attributes.shape[1], cut, baseline, names),
+        names=design_names(design.shape[1], attributes.shape[1], cut, baseline, names),
     )
     people = None if rows.clusters is None else rows.clusters[cut.row]
     return DiscreteHazard(
@@ -162,7 +165,7 @@ def discrete_hazard(
 def discrete_hazard_at(fit: DiscreteHazard, X: Floats, periods: npt.ArrayLike) -> DiscreteHazardAt:
     """Give the hazard of people with columns X (n, p) in periods (q,)."""
     at = np.asarray(periods, dtype=float)
-    design = _at(fit.baseline, fit.periods, X, at)
+    design = design_at(fit.baseline, fit.periods, X, at)
     linear = design @ fit.coefficients
     variance = np.einsum("nqa,ab,nqb->nq", design, fit.covariance, design)
     return DiscreteHazardAt(
@@ -214,7 +217,7 @@ def cause_hazards(
         design,
         cut.event,
         weights=rows.weights[cut.row],
-        names=_names(design.shape[1], attributes.shape[1], cut, baseline, names),
+        names=design_names(design.shape[1], attributes.shape[1], cut, baseline, names),
     )
     covariance = fit.covariance
     if rows.clusters is not None:
@@ -233,7 +236,7 @@ def cause_hazards(
 def cause_hazards_at(fit: CauseHazards, X: Floats, periods: npt.ArrayLike) -> Floats:
     """Give (n, q, k) hazards by cause of people with columns X (n, p) in periods (q,)."""
     at = np.asarray(periods, dtype=float)
-    design = _at(fit.baseline, fit.periods, X, at)
+    design = design_at(fit.baseline, fit.periods, X, at)
     flat = multinomial_probabilities(fit.coefficients, design.reshape(-1, design.shape[2]))
     return np.asarray(flat[:, 1:].reshape(*design.shape[:2], len(fit.coefficients)))
 
@@ -255,77 +258,8 @@ def incidence_of(hazards: Floats) -> Floats:
     return np.asarray(np.cumsum(before[:, :, None] * hazards, axis=1))
 
 
-def period_columns(cut: PersonPeriods) -> Baseline:
-    """Return the baseline with one column for each period that occurs; NaN in others."""
-    known = np.unique(cut.period)
-
-    def columns(period: Floats) -> Floats:
-        same = np.equal.outer(period, known)
-        return np.where(same.any(axis=1, keepdims=True), same.astype(float), np.nan)
-
-    return columns
-
-
-def hazard_design(X: Floats, cut: PersonPeriods, baseline: Baseline) -> Floats:
-    """Return (m, b + p) the baseline's columns and those of X, a row for each person and period."""
-    period, which = np.unique(cut.period, return_inverse=True)
-    base = np.asarray(baseline(period.astype(float)), dtype=float)
-    if base.ndim != 2 or len(base) != len(period):
-        raise InputError(
-            f"the baseline of {len(period)} periods has shape {base.shape}",
-            where="baseline",
-            fix="return one row for each period",
-        )
-    return np.column_stack([base[which], X[cut.row]])
-
-
-def _refuse_idle_periods(cut: PersonPeriods, weights: Floats) -> None:
-    """Refuse periods in which nobody leaves or nobody stays: their columns have no effect."""
-    known, which = np.unique(cut.period, return_inverse=True)
-    gone = np.bincount(which, weights * (cut.event != 0))
-    idle = known[(gone == 0) | (gone == np.bincount(which, weights))]
-    if len(idle):
-        more = ", ..." if len(idle) > _SHOWN else ""
-        raise FitError(
-            f"in {len(idle)} of {len(known)} periods nobody leaves, or nobody stays: their own "
-            "columns have no finite effect",
-            where=f"discrete_hazard, periods {', '.join(map(str, idle[:_SHOWN]))}{more}",
-            fix="give a baseline of fewer columns, such as lambda k: np.column_stack("
-            "[np.ones_like(k), np.log(k)]); or a longer width; or end with until",
-        )
-
-
 def _columns(X: Floats, n: int, where: str) -> Floats:
     columns = np.asarray(X, dtype=float)
     if columns.ndim != 2 or len(columns) != n:
         raise InputError(f"exit_ has {n} rows, X has shape {columns.shape}", where=f"{where}, X")
     return columns
-
-
-def _at(baseline: Baseline, known: Ints, X: Floats, periods: Floats) -> Floats:
-    """Return (n, q, b + p); NaN in periods past the last of the fit."""
-    columns = np.asarray(X, dtype=float)
-    inside = (periods >= 1) & (periods <= known[-1])
-    base = np.asarray(baseline(np.where(inside, periods, known[-1])), dtype=float)
-    base = np.where(inside[:, None], base, np.nan)
-    n, q = len(columns), len(periods)
-    return np.concatenate(
-        [
-            np.broadcast_to(base, (n, q, base.shape[1])),
-            np.broadcast_to(columns[:, None], (n, q, columns.shape[1])),
-        ],
-        axis=2,
-    )
-
-
-def _names(
-    total: int,
-    p: int,
-    cut: PersonPeriods,
-    baseline: Baseline | None,
-    names: Sequence[str] | None,
-) -> list[str]:
-    own = column_names(p, names)
-    if baseline is None:
-        return [*(f"period {each}" for each in np.unique(cut.period)), *own]
-    return [*(f"baseline column {j}" for j in range(total - p)), *own]
