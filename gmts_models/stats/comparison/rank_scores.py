@@ -10,6 +10,7 @@ import numpy as np
 
 from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.outcome import Bools, Floats, Ints
+from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.comparison.groups import (
     check_frequencies,
     count_by_group,
@@ -206,9 +207,5 @@ def _residuals(rows: Rows, group: Ints, of: Ints, table: _Table) -> Floats:
 
 def _sum_of_squares(residuals: Floats, clusters: Ints | None) -> Floats:
     n, q, k = residuals.shape
-    flat = residuals.reshape(n, q * k)
-    if clusters is not None:
-        sums = np.zeros((int(clusters.max()) + 1, q * k))
-        np.add.at(sums, clusters, flat)
-        flat = sums
+    flat = sum_by_cluster(residuals.reshape(n, q * k), clusters)
     return np.asarray((flat.T @ flat).reshape(q, k, q, k))

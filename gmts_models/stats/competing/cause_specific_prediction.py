@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Bools, Floats, Ints
+from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.competing.absolute_risk import (
     RiskSteps,
     SurvivalForm,
@@ -22,7 +23,6 @@ from gmts_models.stats.cox.baseline import CoxCurves
 from gmts_models.stats.cox.fit import CoxFit
 from gmts_models.stats.cox.prediction import new_rows
 from gmts_models.stats.cox.residuals import score_residuals
-from gmts_models.stats.cox.robust import sum_by_code
 from gmts_models.stats.intervals import Interval, limits
 from gmts_models.stats.options import check_option
 
@@ -135,8 +135,7 @@ def absolute_risk_limits(
         steps = risk_steps(part.hazard, form)
         influence = _influence(fit, part, steps, form, place, moved)
         influence *= given.weights[:, None]
-        if given.clusters is not None:
-            influence = sum_by_code(influence, given.clusters)
+        influence = sum_by_cluster(influence, given.clusters)
         cube = influence.reshape(len(influence), len(part.people), m, causes)
         error[part.people] = np.sqrt(np.square(cube).sum(axis=0))
         total_error[part.people] = np.sqrt(np.square(cube.sum(axis=3)).sum(axis=0))

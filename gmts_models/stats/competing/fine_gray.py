@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import UNKNOWN_CAUSE, Bools, Floats, Ints
+from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.competing.fine_gray_variance import CensoringWeights, score_influence
 from gmts_models.stats.competing.fine_gray_weights import (
     CensoringTies,
@@ -28,7 +29,6 @@ from gmts_models.stats.competing.fine_gray_weights import (
 )
 from gmts_models.stats.cox.fit import CoxFit, cox_data, maximise
 from gmts_models.stats.cox.risk_sums import Ties
-from gmts_models.stats.cox.robust import sum_by_code
 from gmts_models.stats.options import check_option
 from gmts_models.stats.rows import Rows, check_rows
 
@@ -208,7 +208,7 @@ def fine_gray_covariance(fit: FineGrayFit, weights: CensoringWeights = "estimate
     """
     check_option(weights, get_args(CensoringWeights), "weights", "fine_gray_covariance")
     influence = score_influence(fit.cox, fit.seen, fit.curves, fit.weighted, weights)
-    moved = sum_by_code(influence, fit.people) @ fit.cox.covariance
+    moved = sum_by_cluster(influence, fit.people) @ fit.cox.covariance
     return np.asarray(moved.T @ moved)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats, Ints
+from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.competing.fine_gray_weights import (
     ObservationCurve,
     Observed,
@@ -21,7 +22,6 @@ from gmts_models.stats.competing.fine_gray_weights import (
 )
 from gmts_models.stats.cox.fit import CoxFit
 from gmts_models.stats.cox.residuals import risk_set_means, score_residuals
-from gmts_models.stats.cox.robust import sum_by_code
 
 CensoringWeights = Literal["estimated", "crr", "known"]
 """What a variance takes the weights for: estimated, by the derivative of the product-limit;
@@ -44,7 +44,7 @@ def score_influence(
     weights : how the estimation of the weights counts.
     """
     scores = score_residuals(cox) * cox.data.given.weights[:, None]
-    influence = sum_by_code(scores, weighted.row)
+    influence = sum_by_cluster(scores, weighted.row)
     if weights == "known":
         return influence
     if weights == "crr" and seen.begins.any():

@@ -10,6 +10,7 @@ from scipy.special import ndtr
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats
+from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.incidence.incidence_steps import (
     IncidenceSteps,
     incidence_steps,
@@ -174,10 +175,7 @@ def _influence(steps: IncidenceSteps, time: Floats, width: Floats) -> Floats:
     result -= row.slope_start[:, None] * (area[exit_at] - area[entry_at])
     result += row.gone * after + row.slope[:, None] * (area[-1] - area[exit_at])
     result *= w[:, None]
-    if steps.clusters is None:
-        return result
-    by_cluster = [np.bincount(steps.clusters, each) for each in result.T]
-    return np.stack(by_cluster, axis=1)
+    return sum_by_cluster(result, steps.clusters)
 
 
 def _area(values: Floats, width: Floats) -> Floats:

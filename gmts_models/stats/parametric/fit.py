@@ -10,7 +10,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from gmts_models.errors import InputError
-from gmts_models.outcome import Floats, Ints
+from gmts_models.outcome import Floats
+from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.options import column_names
 from gmts_models.stats.parametric.distributions import Family, family_named
 from gmts_models.stats.parametric.likelihood import score_rows
@@ -229,7 +230,8 @@ def _result(
     if robust or rows.clusters is not None:
         full = np.hstack([np.ones((len(X), 1)), X])
         scores = score_rows(found.terms, full, problem.strata, problem.scales)
-        covariance = _sandwich(w[:, None] * scores @ naive, rows.clusters)
+        moved = sum_by_cluster(w[:, None] * scores @ naive, rows.clusters)
+        covariance = moved.T @ moved
     theta = back @ found.theta
     null_value = float(w @ null.terms.value) if is_maximum(problem, null) else float("nan")
     return ParametricFit(
@@ -279,11 +281,3 @@ def _check_offset(offset: npt.ArrayLike | None, n: int) -> Floats:
     if shift.shape != (n,) or not np.isfinite(shift).all():
         raise InputError("offset must be a finite number a row", where="fit_parametric, offset")
     return shift
-
-
-def _sandwich(influence: Floats, clusters: Ints | None) -> Floats:
-    if clusters is not None:
-        total = np.zeros((int(clusters.max()) + 1, influence.shape[1]))
-        np.add.at(total, clusters, influence)
-        influence = total
-    return np.asarray(influence.T @ influence, dtype=float)

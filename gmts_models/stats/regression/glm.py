@@ -15,6 +15,7 @@ from scipy import special
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Bools, Floats
+from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.options import check_option, column_names
 from gmts_models.stats.regression.information import (
     no_maximum,
@@ -205,8 +206,7 @@ def robust_covariance(fit: Scored, clusters: npt.ArrayLike | None = None) -> Flo
                 f"the fit has {len(rows)} rows, clusters has shape {labels.shape}",
                 where="robust_covariance, clusters",
             )
-        code = np.unique(labels, return_inverse=True)[1]
-        rows = np.stack([np.bincount(code, weights=column) for column in rows.T], axis=1)
+        rows = sum_by_cluster(rows, np.unique(labels, return_inverse=True)[1].astype(np.int64))
     half = rows @ fit.covariance
     return np.asarray(half.T @ half)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gmts_models.outcome import Floats, Ints
+from gmts_models.outcome import Floats
 from gmts_models.stats.rows import Rows
 from gmts_models.stats.survival.risk_sets import RiskSets, sum_at
 
@@ -91,10 +91,3 @@ def _to_come(changes: Floats) -> Floats:
     """Sum up changes that end at 0, from the latest time down: that keeps the digits."""
     later = np.cumsum(changes[::-1])[::-1]
     return np.asarray(-np.append(later[1:], 0.0))
-
-
-def sum_by_cluster(values: Floats, clusters: Ints | None) -> Floats:
-    """Sum rows' influences within clusters; without clusters each row is a person."""
-    if clusters is None:
-        return values
-    return sum_at(clusters, values, int(clusters.max()) + 1)

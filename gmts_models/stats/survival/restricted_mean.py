@@ -11,9 +11,10 @@ from scipy.special import ndtr
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats
+from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.intervals import check_level, normal_quantile
 from gmts_models.stats.rows import check_rows
-from gmts_models.stats.survival.influence import row_influence, sum_by_cluster
+from gmts_models.stats.survival.influence import row_influence
 from gmts_models.stats.survival.product_limit import is_robust, product_limit_steps
 from gmts_models.stats.survival.risk_sets import risk_sets
 from gmts_models.stats.times import TIE_TOLERANCE

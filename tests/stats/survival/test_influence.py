@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gmts_models.errors import InputError
+from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.rows import check_rows
-from gmts_models.stats.survival.influence import influence_variance, row_influence, sum_by_cluster
+from gmts_models.stats.survival.influence import influence_variance, row_influence
 from gmts_models.stats.survival.kaplan_meier import kaplan_meier
 from gmts_models.stats.survival.product_limit import Hazard, product_limit_steps
 from gmts_models.stats.survival.risk_sets import risk_sets
