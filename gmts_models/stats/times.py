@@ -38,6 +38,15 @@ def merge_near_ties(times: Floats) -> Floats:
     return np.where(same, distinct[first[moved]][place], times)
 
 
+def count_until(times: Floats, at: Floats) -> Ints:
+    """Return (m,) how many of the sorted `times` (k,) are at or before each `at` (m,).
+
+    A time that lies behind by floating-point noise only, such as 0.1 * 3 behind 0.3, counts.
+    """
+    late = at + TIE_TOLERANCE * np.maximum(1.0, np.abs(at))
+    return np.asarray(np.searchsorted(times, late, side="right"))
+
+
 def count_at_risk(
     at: Floats, entry: Floats, exit_: Floats, weights: Floats | None = None
 ) -> Floats:

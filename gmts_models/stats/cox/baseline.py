@@ -19,6 +19,7 @@ from gmts_models.outcome import Floats
 from gmts_models.stats.cox.event_grid import cumulate_up
 from gmts_models.stats.cox.fit import CoxFit
 from gmts_models.stats.cox.residuals import risk_set_means
+from gmts_models.stats.times import TIE_TOLERANCE, count_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,8 @@ class BaselineHazard:
     cumulative : (k,) cumulative hazard just after each.
     variance : (k,) of `cumulative`, for known coefficients.
     mean : (k, p) integral of the risk set's mean (centred columns) over the cumulative hazard.
-    last : last month at which anyone of the stratum was observed; beyond it nothing is estimable.
+    last : last month at which anyone of the stratum (of weight > 0) was observed; beyond it
+        nothing is estimable. -inf where nobody was.
     """
 
     time: Floats
@@ -69,8 +71,9 @@ def baseline_hazards(fit: CoxFit) -> tuple[BaselineHazard, ...]:
     variance = cumulate_up(at.squares[:, 0], grid.starts)
     mean = risk_set_means(fit).passed
     strata = int(given.strata.max()) + 1
-    last = np.zeros(strata)
-    np.maximum.at(last, given.strata, given.exit)
+    last = np.full(strata, -np.inf)
+    counted = given.weights > 0
+    np.maximum.at(last, given.strata[counted], given.exit[counted])
     edges = np.searchsorted(grid.stratum, np.arange(strata + 1))
     return tuple(
         BaselineHazard(
@@ -115,8 +118,8 @@ def cox_curves(fit: CoxFit, covariance: Floats | None = None) -> CoxCurves:
 
 def hazard_at(baseline: BaselineHazard, times: Floats) -> HazardAt:
     """Read a baseline hazard off at `times` (m,); NaN beyond the stratum's follow-up."""
-    position = np.searchsorted(baseline.time, times, side="right")
-    beyond = times > baseline.last * (1 + 1e-12)
+    position = count_until(baseline.time, times)
+    beyond = times - TIE_TOLERANCE * np.maximum(1.0, np.abs(times)) > baseline.last
 
     def read(values: Floats) -> Floats:
         steps = np.concatenate([np.zeros((1, *values.shape[1:])), values])[position]

@@ -1,7 +1,9 @@
 """Residuals of a Cox fit: what each row, or each departure, says that the model does not.
 
 All are in the order in which the rows were given (Schoenfeld's: of the departures, by stratum and
-time), and, but for dfbeta, not multiplied by the case weights, as R's ``residuals(coxph)``.
+time), and, but for dfbeta, not multiplied by the case weights, as R's ``residuals(coxph)``. Rows of
+weight 0, which R refuses, are not in the fit: their martingale and deviance residuals are NaN,
+their score residuals 0.
 
 Source: Therneau & Grambsch (2000), Modeling Survival Data, chapter 4; under Efron's method, a row
 that leaves meets each of its tied risk sets with what is left of it.
@@ -59,6 +61,7 @@ def martingale_residuals(fit: CoxFit) -> Floats:
     expected = relative * hazard_passed(rows, fit.data.grid, fit.likelihood.at)
     result = fit.data.given.left.astype(float)
     result[rows.order] -= expected
+    result[fit.data.given.weights == 0] = np.nan
     return result
 
 

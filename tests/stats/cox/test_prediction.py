@@ -250,3 +250,23 @@ def test_requests_with_gaps_are_one_clear_error() -> None:
     for entry, exit_ in (([0], [1]), ([0, np.nan], [1, 2]), ([-1, 0], [0, 2])):
         with pytest.raises(InputError, match="stretches"):
             predict_path(fit, X, entry, exit_, [1])
+
+
+def test_noise_in_a_time_asked_for_loses_no_departure() -> None:
+    x, left = np.array([[0], [1], [0], [1.0], [0.5]]), np.array([True, True, True, True, False])
+    tenths = np.array([1, 2, 3, 6, 7])
+    fit = fit_cox(x, 0.1 * tenths, left)  # 0.1 * 3 is a little more than 0.3
+    asked = np.array([0.1, 0.2, 0.3, 0.6, 0.7])
+    got, want = (predict_survival(fit, x[:1], times) for times in (asked, 0.1 * tenths + 1e-6))
+    assert not np.isnan(got.survival).any()
+    np.testing.assert_array_equal(got.survival[:, :4], want.survival[:, :4])
+    assert np.isnan(want.survival[0, 4])
+
+
+def test_rows_of_weight_0_lengthen_no_follow_up() -> None:
+    x = np.array([[0], [1], [0], [1.0], [0.5], [0.5]])
+    exit_, left = np.array([1, 2, 3, 5, 9, 4.0]), np.array([True, True, True, False, False, True])
+    weights, strata = np.array([1, 1, 1, 1, 0, 0.0]), [0, 0, 0, 0, 0, 1]
+    fit = fit_cox(x, exit_, left, weights=weights, strata=strata)
+    got = predict_survival(fit, x[:2], [5, 6], strata=[0, 1])
+    np.testing.assert_array_equal(np.isnan(got.survival), [[False, True], [True, True]])

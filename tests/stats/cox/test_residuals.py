@@ -159,3 +159,15 @@ def test_one_cluster_has_no_robust_variance_and_few_no_tests() -> None:
     fit = fit_cox(**rows, clusters=np.arange(40) % 2)  # of three columns
     assert np.isnan(robust_score_test(fit).p)
     assert np.isnan(global_tests(fit, robust_covariance(fit)).wald.p)
+
+
+def test_rows_of_weight_0_have_no_residual_of_the_fit() -> None:
+    rows = draw(3, 40)
+    weights = np.where(np.arange(40) < 10, 0.0, 1.0)
+    fit = fit_cox(**rows | {"weights": weights})
+    only = fit_cox(**{name: each[10:] for name, each in rows.items() if name != "weights"})
+    for residuals in (martingale_residuals, deviance_residuals):
+        assert np.isnan(residuals(fit)[:10]).all()
+        np.testing.assert_allclose(residuals(fit)[10:], residuals(only), rtol=1e-7)
+    assert (dfbeta(fit)[:10] == 0).all()
+    np.testing.assert_allclose(robust_covariance(fit), robust_covariance(only), rtol=1e-8)
