@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gmts_models.outcome import Floats, Ints
+from gmts_models.stats.blas import on_one_thread
 from gmts_models.stats.cox.event_grid import EventGrid, shares_of_ties
 from gmts_models.stats.cox.fit import CoxData, CoxFit, likelihood_at
 from gmts_models.stats.cox.risk_sums import CoxRows, sum_segments
@@ -37,6 +38,7 @@ class CoxBootstrap:
     failed: int
 
 
+@on_one_thread
 def bootstrap_cox(fit: CoxFit, repetitions: int, rng: np.random.Generator) -> CoxBootstrap:
     """Fit again to samples of as many people, drawn with replacement.
 

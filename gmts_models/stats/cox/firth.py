@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gmts_models.outcome import Floats, Ints
+from gmts_models.stats.blas import on_one_thread
 from gmts_models.stats.cox.event_grid import cumulate_down, cumulate_up
 from gmts_models.stats.cox.fit import CoxData, Likelihood, cox_data, likelihood_at
 from gmts_models.stats.cox.risk_sums import Ties, tied_shares
@@ -15,6 +16,7 @@ from gmts_models.stats.cox.trouble import refuse_aliased
 from gmts_models.stats.regression.firth import FirthFit, FirthPoint, fit_firth, half_log_determinant
 
 
+@on_one_thread
 def fit_cox_firth(
     X: npt.ArrayLike,
     exit_: npt.ArrayLike,

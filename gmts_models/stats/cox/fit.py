@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Floats
+from gmts_models.stats.blas import on_one_thread
 from gmts_models.stats.cox.event_grid import EventGrid, event_grid
 from gmts_models.stats.cox.risk_sums import (
     CoxRows,
@@ -110,6 +111,7 @@ class CoxFit:
     likelihood: Likelihood
 
 
+@on_one_thread
 def cox_data(
     X: npt.ArrayLike,
     exit_: npt.ArrayLike,
@@ -160,6 +162,7 @@ def cox_data(
     )
 
 
+@on_one_thread
 def likelihood_at(data: CoxData, beta: Floats) -> Likelihood:
     """Evaluate the log partial likelihood with its two derivatives at `beta` (p,)."""
     return _with_derivatives(data, *_risk_at(data, beta))
@@ -246,6 +249,7 @@ def fit_cox(
     return maximise(data, penalty)
 
 
+@on_one_thread
 def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None = None) -> CoxFit:
     """Find the maximum for prepared data; parameters and errors as for `fit_cox`.
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.special import digamma, gammaln
 
 from gmts_models.outcome import Floats
+from gmts_models.stats.blas import on_one_thread
 from gmts_models.stats.cox.fit import cox_data
 from gmts_models.stats.cox.frailty import FrailtyFit, frailty_fit
 from gmts_models.stats.cox.frailty_variance import Family
@@ -19,6 +20,7 @@ _LARGE = 100.0
 """1 / theta from which Stirling's series takes over from differences of large numbers."""
 
 
+@on_one_thread
 def fit_gamma_frailty(
     X: npt.ArrayLike,
     exit_: npt.ArrayLike,

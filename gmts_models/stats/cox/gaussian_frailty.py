@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats
+from gmts_models.stats.blas import on_one_thread
 from gmts_models.stats.cox.fit import cox_data
 from gmts_models.stats.cox.frailty import FrailtyFit, frailty_fit
 from gmts_models.stats.cox.frailty_variance import Family, inverse, log_determinant
@@ -19,6 +20,7 @@ from gmts_models.stats.cox.risk_sums import Ties
 VarianceMethod = Literal["reml", "ml"]
 
 
+@on_one_thread
 def fit_gaussian_frailty(
     X: npt.ArrayLike,
     exit_: npt.ArrayLike,

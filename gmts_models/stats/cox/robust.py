@@ -8,11 +8,13 @@ from scipy import sparse
 
 from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.outcome import Floats, Ints
+from gmts_models.stats.blas import on_one_thread
 from gmts_models.stats.cox.fit import CoxFit
 from gmts_models.stats.cox.residuals import dfbeta
 from gmts_models.stats.rows import code_labels
 
 
+@on_one_thread
 def robust_covariance(fit: CoxFit, clusters: npt.ArrayLike | None = None) -> Floats:
     """Return the (p, p) sandwich variance of the coefficients.
 

@@ -22,6 +22,7 @@ from scipy import linalg
 
 from gmts_models.errors import FitError
 from gmts_models.outcome import Floats, Ints
+from gmts_models.stats.blas import on_one_thread
 from gmts_models.stats.cox.event_grid import cumulate_down, cumulate_up, places
 from gmts_models.stats.cox.fit import MOST_HALVINGS, MOST_STEPS, cox_data, maximise
 from gmts_models.stats.cox.frailty import (
@@ -73,6 +74,7 @@ class SurvivorFrailtyFit:
     test: VarianceTest
 
 
+@on_one_thread
 def fit_survivor_frailty(
     X: npt.ArrayLike,
     exit_: npt.ArrayLike,

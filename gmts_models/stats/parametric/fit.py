@@ -11,6 +11,7 @@ from scipy import stats
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats
+from gmts_models.stats.blas import on_one_thread
 from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.options import column_names
 from gmts_models.stats.parametric.distributions import Family, family_named
@@ -78,6 +79,7 @@ class LikelihoodRatio:
     p: float
 
 
+@on_one_thread
 def fit_parametric(
     X: npt.ArrayLike | None,
     rows: Observations,

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Bools, Floats, Ints
+from gmts_models.stats.blas import on_one_thread
 from gmts_models.stats.regression.proximal_newton import Loss, ProximalNewton
 
 _INFINITE = 9.9e35
@@ -88,6 +89,7 @@ class TracedPath:
     violation: Floats
 
 
+@on_one_thread
 def trace_path(
     loss: Loss,
     penalty: ElasticNet,

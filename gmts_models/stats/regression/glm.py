@@ -15,6 +15,7 @@ from scipy import special
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Bools, Floats
+from gmts_models.stats.blas import on_one_thread
 from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.options import check_option, column_names
 from gmts_models.stats.regression.information import (
@@ -79,6 +80,7 @@ class GLMTerms:
     log_likelihood: Floats
 
 
+@on_one_thread
 def fit_glm(
     X: Floats,
     y: npt.ArrayLike,
