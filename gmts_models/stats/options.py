@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from gmts_models.errors import InputError
+from gmts_models.outcome import Floats
+from gmts_models.stats.rows import read_matrix
 
 
 def check_option(given: object, known: Sequence[str], name: str, where: str) -> None:
@@ -22,3 +27,11 @@ def column_names(p: int, names: Sequence[str] | None) -> list[str]:
     if len(names) != p:
         raise InputError(f"X has {p} columns, names has {len(names)}", where="names")
     return list(names)
+
+
+def new_columns(X: npt.ArrayLike, p: int, where: str) -> Floats:
+    """Return (n, p) the columns of new people, or raise InputError where a fit has not so many."""
+    matrix = read_matrix(X, np.shape(X)[0] if np.ndim(X) else 0, where)
+    if matrix.shape[1] != p:
+        raise InputError(f"X has {matrix.shape[1]} columns, the fit has {p}", where=f"{where}, X")
+    return matrix

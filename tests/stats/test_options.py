@@ -9,8 +9,13 @@ import numpy as np
 import pytest
 
 from gmts_models.errors import InputError
+from gmts_models.stats.competing.cause_specific import fit_cause_specific
+from gmts_models.stats.competing.cause_specific_prediction import predict_absolute_risk
+from gmts_models.stats.competing.fine_gray import fit_fine_gray
 from gmts_models.stats.concordance import concordance
 from gmts_models.stats.cox.elastic_net_cv import choose_cox_elastic_net
+from gmts_models.stats.hazards.discrete_hazard import discrete_hazard, discrete_hazard_at
+from gmts_models.stats.hazards.piecewise import piecewise_exponential, piecewise_survival
 from gmts_models.stats.hazards.rates import exit_rates, rate_ratios
 from gmts_models.stats.incidence.aalen_johansen import aalen_johansen, incidence_at
 from gmts_models.stats.intervals import exact_limits
@@ -20,6 +25,8 @@ from gmts_models.stats.regression.glm import fit_glm
 from gmts_models.stats.regression.glm_residuals import null_deviance
 from gmts_models.stats.regression.logistic_elastic_net import logistic_elastic_net
 from gmts_models.stats.regression.multinomial import fit_multinomial
+from gmts_models.stats.survival.kaplan_meier import kaplan_meier, survival_at
+from gmts_models.stats.survival.turnbull import turnbull, turnbull_bounds
 
 ANY: Any = "probit"
 X = np.arange(8.0)[:, None]
@@ -63,3 +70,36 @@ def test_a_curve_is_read_off_at_one_time_as_at_several() -> None:
     assert one.survival == several.survival[0]
     assert np.isnan(several.upper[1]).all()
     assert np.isnan(several.survival_lower[1])
+
+
+def test_new_people_have_the_columns_of_the_fit() -> None:
+    bands = piecewise_exponential(X, EXIT, LEFT, cuts=[4])
+    periods = discrete_hazard(
+        X, EXIT, LEFT, baseline=lambda period: np.ones((len(period), 1)), until=4
+    )
+    for new, what in (([1.0], "two dimensions"), ([[1.0, 2.0]], "2 columns, the fit has 1")):
+        with pytest.raises(InputError, match=what):
+            piecewise_survival(bands, np.array(new), [1])
+        with pytest.raises(InputError, match=what):
+            discrete_hazard_at(periods, np.array(new), [1])
+    with pytest.raises(InputError, match="must be numbers"):
+        fit_fine_gray([["a"]] * 8, EXIT, LEFT.astype(int))
+    np.testing.assert_array_equal(
+        piecewise_survival(bands, X, 3), piecewise_survival(bands, X, [3])
+    )
+    np.testing.assert_array_equal(
+        discrete_hazard_at(periods, X, 3).hazard, discrete_hazard_at(periods, X, [3]).hazard
+    )
+
+
+def test_what_stands_at_an_unknown_time_is_unknown() -> None:
+    # A search puts NaN past the last time, where a curve that ended at 0 would be read off.
+    gone = np.ones(8, dtype=bool)
+    assert np.isnan(survival_at(kaplan_meier(EXIT, gone), np.nan).survival)
+    curves = aalen_johansen(EXIT, gone.astype(int))
+    assert np.isnan(incidence_at(curves, np.nan).incidence).all()
+    assert np.isnan(turnbull_bounds(turnbull(EXIT, EXIT), np.nan)).all()
+    fit = fit_cause_specific(X * 5 % 8, EXIT, LEFT.astype(int))
+    assert np.isnan(predict_absolute_risk(fit, X, np.nan)).all()
+    one = predict_absolute_risk(fit, X, [6], since=2)
+    np.testing.assert_array_equal(one, predict_absolute_risk(fit, X, [6], since=[2] * 8))

@@ -292,4 +292,4 @@ def _beyond(curves: CoxCurves, new: _NewPeople, times: Floats) -> Bools:
     """Return (n, m): nobody of the stratum was observed so late (since included)."""
     last = np.array([base.last for base in curves.baselines])
     end = last[new.strata][:, None] * (1 + 1e-12)
-    return np.asarray((times > end) | (new.since[:, None] > end))
+    return np.asarray(~(times <= end) | (new.since[:, None] > end))

@@ -30,7 +30,7 @@ from gmts_models.stats.competing.fine_gray_weights import (
 from gmts_models.stats.cox.fit import CoxFit, cox_data, maximise
 from gmts_models.stats.cox.risk_sums import Ties
 from gmts_models.stats.options import check_option
-from gmts_models.stats.rows import Rows, check_rows
+from gmts_models.stats.rows import Rows, check_rows, code_labels, read_matrix
 
 _WHERE = "fine_gray"
 
@@ -127,9 +127,7 @@ def fit_fine_gray(
     if not ((rows.event == cause) & (rows.weights > 0)).any():
         raise FitError(f"nobody leaves from cause {cause}", where=f"{_WHERE}, cause")
     check_option(censoring_ties, get_args(CensoringTies), "censoring_ties", _WHERE)
-    matrix = np.asarray(X, dtype=float)
-    if matrix.ndim != 2 or len(matrix) != len(rows):
-        raise InputError(f"X has shape {matrix.shape}, but there are {len(rows)} rows", where="X")
+    matrix = read_matrix(X, len(rows))
     n = len(rows)
     people = np.arange(n) if ids is None else _codes(ids, n, "ids")
     if ids is None and rows.clusters is not None:
@@ -228,7 +226,7 @@ def _codes(labels: npt.ArrayLike, n: int, name: str) -> Ints:
     array = np.asarray(labels)
     if array.shape != (n,):
         raise InputError(f"there are {n} rows, {name} has shape {array.shape}", where=_WHERE)
-    return np.unique(array, return_inverse=True)[1].astype(np.int64)
+    return code_labels(labels, name, _WHERE)
 
 
 def _refuse_split_people(rows: Rows, clusters: Ints) -> None:

@@ -25,7 +25,7 @@ from gmts_models.stats.hazards.period_design import (
 from gmts_models.stats.hazards.person_periods import person_periods
 from gmts_models.stats.regression.glm import fit_glm, mean_of, robust_covariance
 from gmts_models.stats.regression.multinomial import fit_multinomial, multinomial_probabilities
-from gmts_models.stats.rows import check_rows
+from gmts_models.stats.rows import check_rows, read_matrix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ def discrete_hazard(
     """
     where = "discrete_hazard"
     rows = check_rows(exit_, left, entry, weights, None, clusters, where=where, merge_ties=False)
-    attributes = _columns(X, len(rows), where)
+    attributes = read_matrix(X, len(rows), where)
     cut = person_periods(rows.exit, rows.left, rows.entry, width=width, until=until)
     if baseline is None:
         refuse_idle_periods(cut, rows.weights[cut.row])
@@ -164,8 +164,8 @@ def discrete_hazard(
 
 def discrete_hazard_at(fit: DiscreteHazard, X: Floats, periods: npt.ArrayLike) -> DiscreteHazardAt:
     """Give the hazard of people with columns X (n, p) in periods (q,)."""
-    at = np.asarray(periods, dtype=float)
-    design = design_at(fit.baseline, fit.periods, X, at)
+    at = np.atleast_1d(np.asarray(periods, dtype=float))
+    design = design_at(fit.baseline, fit.periods, X, at, fit.coefficients.shape[-1])
     linear = design @ fit.coefficients
     variance = np.einsum("nqa,ab,nqb->nq", design, fit.covariance, design)
     return DiscreteHazardAt(
@@ -210,7 +210,7 @@ def cause_hazards(
             where=f"{where}, event",
             fix="impute the cause first, or fit discrete_hazard to leaving from any cause",
         )
-    attributes = _columns(X, len(rows), where)
+    attributes = read_matrix(X, len(rows), where)
     cut = person_periods(rows.exit, rows.event, rows.entry, width=width, until=until)
     design = hazard_design(attributes, cut, baseline)
     fit = fit_multinomial(
@@ -235,8 +235,8 @@ def cause_hazards(
 
 def cause_hazards_at(fit: CauseHazards, X: Floats, periods: npt.ArrayLike) -> Floats:
     """Give (n, q, k) hazards by cause of people with columns X (n, p) in periods (q,)."""
-    at = np.asarray(periods, dtype=float)
-    design = design_at(fit.baseline, fit.periods, X, at)
+    at = np.atleast_1d(np.asarray(periods, dtype=float))
+    design = design_at(fit.baseline, fit.periods, X, at, fit.coefficients.shape[-1])
     flat = multinomial_probabilities(fit.coefficients, design.reshape(-1, design.shape[2]))
     return np.asarray(flat[:, 1:].reshape(*design.shape[:2], len(fit.coefficients)))
 
@@ -256,10 +256,3 @@ def incidence_of(hazards: Floats) -> Floats:
     survival = survival_of(hazards.sum(axis=2))
     before = np.concatenate([np.ones((len(survival), 1)), survival[:, :-1]], axis=1)
     return np.asarray(np.cumsum(before[:, :, None] * hazards, axis=1))
-
-
-def _columns(X: Floats, n: int, where: str) -> Floats:
-    columns = np.asarray(X, dtype=float)
-    if columns.ndim != 2 or len(columns) != n:
-        raise InputError(f"exit_ has {n} rows, X has shape {columns.shape}", where=f"{where}, X")
-    return columns

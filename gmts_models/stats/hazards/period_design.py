@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.hazards.person_periods import PersonPeriods
-from gmts_models.stats.options import column_names
+from gmts_models.stats.options import column_names, new_columns
 
 Baseline = Callable[[Floats], Floats]
 """Gives the columns that tell periods apart: (q,) distinct periods -> (q, b)."""
@@ -56,12 +57,14 @@ def refuse_idle_periods(cut: PersonPeriods, weights: Floats) -> None:
         )
 
 
-def design_at(baseline: Baseline, known: Ints, X: Floats, periods: Floats) -> Floats:
-    """Return (n, q, b + p); NaN in periods past the last of the fit."""
-    columns = np.asarray(X, dtype=float)
+def design_at(
+    baseline: Baseline, known: Ints, X: npt.ArrayLike, periods: Floats, width: int
+) -> Floats:
+    """Return (n, q, width) the columns of new people; NaN in periods past the last of the fit."""
     inside = (periods >= 1) & (periods <= known[-1])
     base = np.asarray(baseline(np.where(inside, periods, known[-1])), dtype=float)
     base = np.where(inside[:, None], base, np.nan)
+    columns = new_columns(X, width - base.shape[1], "hazards at periods")
     n, q = len(columns), len(periods)
     return np.concatenate(
         [

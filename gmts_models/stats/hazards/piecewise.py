@@ -12,8 +12,9 @@ import numpy.typing as npt
 from gmts_models.errors import InputError
 from gmts_models.outcome import Bools, Floats, Ints
 from gmts_models.stats.hazards.rates import exposure
+from gmts_models.stats.options import column_names, new_columns
 from gmts_models.stats.regression.glm import fit_glm, robust_covariance
-from gmts_models.stats.rows import check_rows
+from gmts_models.stats.rows import check_rows, read_matrix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,22 +127,19 @@ def piecewise_exponential(
     where = "piecewise_exponential"
     rows = check_rows(exit_, left, entry, weights, None, clusters, where=where, merge_ties=False)
     at = _check_cuts(cuts, where)
-    design = np.asarray(X, dtype=float)
-    if design.ndim != 2 or len(design) != len(rows):
-        raise InputError(f"exit_ has {len(rows)} rows, X has shape {design.shape}", where=where)
+    design = read_matrix(X, len(rows), where)
     _, weight = exposure(rows, where)
     cut = split_episodes(rows.exit, rows.left, rows.entry, cuts=at)
     length = np.where(weight[cut.row] > 0, cut.exit - cut.entry, 1.0)
     edges = [f"{each:g}" for each in (0, *at, np.inf)]
     bands = [f"months {a} to {b}" for a, b in pairwise(edges)]
-    columns = [f"column {j}" for j in range(design.shape[1])] if names is None else list(names)
     fit = fit_glm(
         np.column_stack([np.eye(len(bands))[cut.band], design[cut.row]]),
         cut.left,
         link="log",
         offset=np.log(length),
         weights=weight[cut.row],
-        names=[*bands, *columns],
+        names=[*bands, *column_names(design.shape[1], names)],
     )
     robust = None if rows.clusters is None else robust_covariance(fit, rows.clusters[cut.row])
     return PiecewiseExponential(
@@ -164,12 +162,13 @@ def piecewise_survival(fit: PiecewiseExponential, X: Floats, times: npt.ArrayLik
     X : (n, p) float.
     times : (m,) months >= 0.
     """
-    at = np.asarray(times, dtype=float)
+    at = np.atleast_1d(np.asarray(times, dtype=float))
     edges = np.concatenate([[0.0], fit.cuts, [np.inf]])
     spent = np.clip(at[:, None] - edges[:-1], 0, np.diff(edges))
     bands = len(fit.cuts) + 1
+    new = new_columns(X, len(fit.coefficients) - bands, "piecewise_survival")
     hazard = spent @ np.exp(fit.coefficients[:bands])
-    risk = np.exp(np.asarray(X, dtype=float) @ fit.coefficients[bands:])
+    risk = np.exp(new @ fit.coefficients[bands:])
     survival = np.exp(-risk[:, None] * hazard)
     return np.asarray(np.where(at > fit.last, np.nan, survival))
 

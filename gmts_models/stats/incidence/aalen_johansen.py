@@ -181,7 +181,7 @@ def incidence_at(
     at = np.asarray(times, dtype=float)
     end = curves.time[-1] if last is None else last
     position = np.searchsorted(curves.time, at, side="right")
-    beyond = (at > end * (1 + 1e-12)) & (curves.survival[-1] > 0)
+    beyond = ((at > end * (1 + 1e-12)) & (curves.survival[-1] > 0)) | np.isnan(at)
     no_error = np.nan if curves.variance == "none" else 0.0
     zero, error = np.zeros((1, curves.incidence.shape[1])), np.array([no_error])
     s_limits = _limits(np.ones(1), error, curves.level, curves.interval, stay=True)

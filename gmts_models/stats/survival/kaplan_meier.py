@@ -179,7 +179,7 @@ def survival_at(
     Parameters
     ----------
     curve : of `kaplan_meier`.
-    times : (m,) float, >= 0.
+    times : (m,) months, or a number.
     last : the last time at which anyone was observed; default the curve's own. Beyond it the
         values are NaN (not estimable), unless the curve has already reached 0.
 
@@ -192,6 +192,7 @@ def survival_at(
     end = curve.time[-1] if last is None else last
     position = np.searchsorted(curve.time, at, side="right")
     unknown = (at > end + TIE_TOLERANCE * max(1, end)) & (curve.survival[-1] > 0)
+    unknown |= np.isnan(at)
     if curve.start is not None:
         unknown |= at < curve.start
 

@@ -97,13 +97,14 @@ def turnbull_bounds(curve: TurnbullCurve, times: npt.ArrayLike) -> tuple[Floats,
     They differ within an interval that has mass. Both are NaN past the last known time, where the
     data do not say when the rest leave.
     """
-    at = np.asarray(times, dtype=float)[:, None]
+    at = np.atleast_1d(np.asarray(times, dtype=float))[:, None]
     exact = curve.start == curve.end
     begun = np.where(exact, curve.start <= at, curve.start < at)
     over = curve.end <= at
     known = np.concatenate([curve.start, curve.end])
     beyond = np.isinf(curve.end[-1]) & (at[:, 0] > known[np.isfinite(known)].max(initial=0))
     lower, upper = ((~each).astype(float) @ curve.mass for each in (begun, over))
+    beyond |= np.isnan(at[:, 0])
     return np.where(beyond, np.nan, lower), np.where(beyond, np.nan, upper)
 
 
