@@ -11,6 +11,7 @@ from scipy import special
 
 from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.outcome import Bools, Floats, Ints
+from gmts_models.stats.rows import code_labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,23 +55,15 @@ def code_groups(labels: npt.ArrayLike, n: int, where: str) -> tuple[npt.NDArray[
         raise InputError(
             f"exit_ has {n} rows, groups has shape {array.shape}", where=f"{where}, groups"
         )
-    if array.dtype == object:
-        missing = np.array([each is None or each != each for each in array])
-        array = array.astype(str)
-    else:
-        missing = np.asarray(array != array)  # NaN, NaT
-    if missing.any():
-        raise InputError(
-            f"{int(missing.sum())} group labels are missing",
-            where=f"{where}, groups",
-            fix="leave these rows out, or give them a label of their own",
-        )
-    distinct, codes = np.unique(array, return_inverse=True)
+    codes = code_labels(labels, "groups", where)
+    distinct = array[np.unique(codes, return_index=True)[1]]
+    if distinct.dtype == object:  # numbers, or texts, as such
+        distinct = np.array(distinct.tolist())
     if len(distinct) < 2:
         raise InputError(
             "there is one group only, and nothing to compare it with", where=f"{where}, groups"
         )
-    return distinct, codes.astype(np.int64)
+    return distinct, codes
 
 
 def count_by_group(

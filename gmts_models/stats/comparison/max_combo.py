@@ -15,6 +15,7 @@ from gmts_models.outcome import Floats
 from gmts_models.stats.comparison.groups import code_groups
 from gmts_models.stats.comparison.logrank import check_scores, contrast
 from gmts_models.stats.comparison.rank_scores import Variance, rank_scores
+from gmts_models.stats.options import check_option
 from gmts_models.stats.rows import check_rows
 
 Alternative = Literal["two-sided", "greater", "less"]
@@ -96,10 +97,7 @@ def max_combo(
     """
     rows = check_rows(exit_, left, entry, weights, strata, clusters, where=_WHERE)
     labels, group = code_groups(groups, len(rows), _WHERE)
-    if alternative not in ("two-sided", "greater", "less"):
-        raise InputError(
-            "alternative must be two-sided, greater or less", where=f"{_WHERE}, alternative"
-        )
+    check_option(alternative, ("two-sided", "greater", "less"), "alternative", _WHERE)
     if scores is None and len(labels) > 2:
         raise InputError(
             f"there are {len(labels)} groups and no scores",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from gmts_models.stats.comparison.groups import (
     rows_by_stratum,
     sum_by_group,
 )
+from gmts_models.stats.options import check_option
 from gmts_models.stats.rows import Rows
 
 Variance = Literal["hypergeometric", "breslow", "robust"]
@@ -129,10 +130,7 @@ def _check(
         raise InputError("weightings must be pairs (rho, gamma) of numbers", where=where)
     if (powers < 0).any():
         raise InputError("rho and gamma must not be negative", where=where)
-    if variance not in ("hypergeometric", "breslow", "robust"):
-        raise InputError(
-            "variance must be hypergeometric, breslow or robust", where=f"{where}, variance"
-        )
+    check_option(variance, get_args(Variance), "variance", where)
     if variance != "robust":
         check_frequencies(rows.weights, where, 'use variance="robust" for other weights')
         if rows.clusters is not None:

@@ -367,13 +367,14 @@ def test_holm_by_hand() -> None:
     [
         ({"groups": ["a"] * 5}, "one group only"),
         ({"groups": ["a", "b"]}, "groups has shape"),
-        ({"groups": ["a", None, "a", "b", "b"]}, "labels are missing"),
-        ({"groups": [1, np.nan, 1, 2, 2]}, "labels are missing"),
+        ({"groups": ["a", None, "a", "b", "b"]}, "groups is missing"),
+        ({"groups": [1, np.nan, 1, 2, 2]}, "groups is missing"),
+        ({"groups": pd.array([True, None, True, False, False])}, "groups is missing"),
         ({"weights": [0.5, 1, 1, 1, 1]}, "whole numbers"),
         ({"clusters": [0, 0, 1, 1, 2]}, "robust variance only"),
         ({"rho": -1.0}, "not be negative"),
         ({"gamma": np.nan}, "pairs"),
-        ({"variance": "other"}, "variance must be"),
+        ({"variance": "other"}, "no such variance"),
         ({"entry": [5.0, 0, 0, 0, 0]}, "exit is not after entry"),
     ],
 )

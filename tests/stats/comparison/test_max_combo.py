@@ -208,7 +208,7 @@ def test_what_should_not_matter_does_not(seed: int) -> None:
     [
         ({"groups": [1, 2, 3, 1, 2]}, "no scores"),
         ({"groups": [1] * 5}, "one group only"),
-        ({"alternative": "both"}, "alternative must be"),
+        ({"alternative": "both"}, "no such alternative"),
         ({"weightings": []}, "pairs"),
         ({"weightings": [(0, -1)]}, "not be negative"),
         ({"scores": [1]}, "scores has shape"),
