@@ -265,15 +265,13 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
     if start is not None:
         beta, here = start, _finite_likelihood(data, start)
     # Standard errors grow as weights fall.
-    last_step = _LAST_STEP * min(
-        1.0, float(np.sqrt(data.grid.weight.sum() / data.grid.deaths.sum()))
-    )
+    unit = min(1.0, float(np.sqrt(data.grid.weight.sum() / data.grid.deaths.sum())))
     steps, before = 0, np.inf
     for steps in range(MOST_STEPS + 1):
         gradient = here.gradient - P @ beta
-        step = np.linalg.solve(here.information + P, gradient)
-        length = np.sqrt(max(0.0, float(gradient @ step)))
-        if length < last_step or before / 2 < length < _ROUNDING:
+        step = _newton_step(at_zero, here.information + P, gradient, data.names)
+        length = np.sqrt(max(0.0, float(gradient @ step))) / unit
+        if length < _LAST_STEP or before / 2 < length < _ROUNDING:
             beta = beta + step
             break
         before = length
@@ -281,7 +279,9 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
             raise FitError("the Cox fit does not converge", where="cox", fix="add a penalty")
         value = here.value
         del here  # it is as long as the rows
-        beta, here = _climb(data, P, beta, np.asarray(step), value)
+        beta, here = _climb(data, P, beta, step, value)
+        if not np.isfinite(here.information).all():  # so far have the coefficients run
+            refuse_monotone(at_zero, np.zeros((p, p)), data.names)
         if steps >= _MANY_STEPS:
             refuse_monotone(at_zero, here.information + P, data.names)
     refuse_monotone(at_zero, here.information + P, data.names)
@@ -296,6 +296,16 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
         data=data,
         likelihood=here,
     )
+
+
+def _newton_step(
+    at_zero: Floats, information: Floats, gradient: Floats, names: tuple[str, ...]
+) -> Floats:
+    try:
+        return np.asarray(np.linalg.solve(information, gradient))
+    except np.linalg.LinAlgError:
+        refuse_monotone(at_zero, information, names)
+        raise FitError("the Cox fit does not converge", where="cox", fix="add a penalty") from None
 
 
 def _penalty_matrix(penalty: Floats, p: int) -> Floats:
@@ -344,6 +354,4 @@ def _climb(
             if at.log_likelihood - trial @ P @ trial / 2 >= floor:
                 break
             step = step / 2
-        reached = _with_derivatives(data, risk, at)
-    refuse_overflow(reached.value, reached.information)
-    return trial, reached
+        return trial, _with_derivatives(data, risk, at)

@@ -116,9 +116,10 @@ def refuse_monotone(at_zero: Floats, here: Floats, names: tuple[str, ...]) -> No
     if flat.any():
         raise FitError(
             "a column separates those who leave from those who stay, so its effect has no finite "
-            "estimate",
+            "estimate (or a gross outlier hides it)",
             where=_named(names, flat),
-            fix="use Firth's penalty (fit_cox_firth), add a ridge penalty, or merge rare labels",
+            fix="look for outliers, use Firth's penalty (fit_cox_firth), add a ridge penalty, or "
+            "merge rare labels",
         )
 
 

@@ -330,3 +330,22 @@ def test_the_unit_of_weights_does_not_stop_the_search_early() -> None:
     small = fit_cox(X, exit_, left, weights=np.full(6, 1e-20))
     plain = fit_cox(X, exit_, left)
     np.testing.assert_allclose(small.coefficients, plain.coefficients, rtol=1e-10)
+
+
+def test_what_looks_like_separation_points_to_outliers_too() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=60)
+    exit_, left = np.ceil(10 * rng.exponential(np.exp(-x))), rng.random(60) < 0.6
+    left[0] = False
+    x[0], exit_[0] = -1e6, 30  # a typing error of one who stays
+    with pytest.raises(FitError, match="outlier") as found:
+        fit_cox(x[:, None], exit_, left, names=["pay"])
+    assert found.value.where == "pay"
+
+
+def test_columns_that_order_all_who_leave_together_are_named() -> None:
+    X = np.random.default_rng(3).normal(size=(200, 2))
+    exit_ = np.argsort(np.argsort(-X.sum(axis=1))) + 1.0  # neither column alone does
+    with pytest.raises(FitError, match="separates") as found:
+        fit_cox(X, exit_, np.ones(200), names=["a", "b"])
+    assert found.value.where == "a, b"
