@@ -21,6 +21,8 @@ from gmts_models.stats.incidence.aalen_johansen import aalen_johansen, incidence
 from gmts_models.stats.intervals import exact_limits
 from gmts_models.stats.options import column_names
 from gmts_models.stats.parametric.fit import fit_parametric
+from gmts_models.stats.parametric.observations import right_censored
+from gmts_models.stats.regression.firth_logistic import fit_firth_logistic
 from gmts_models.stats.regression.glm import fit_glm
 from gmts_models.stats.regression.glm_residuals import null_deviance
 from gmts_models.stats.regression.logistic_elastic_net import logistic_elastic_net
@@ -103,3 +105,24 @@ def test_what_stands_at_an_unknown_time_is_unknown() -> None:
     assert np.isnan(predict_absolute_risk(fit, X, np.nan)).all()
     one = predict_absolute_risk(fit, X, [6], since=2)
     np.testing.assert_array_equal(one, predict_absolute_risk(fit, X, [6], since=[2] * 8))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda X: fit_glm(X, LEFT, link="logit"),
+        lambda X: fit_multinomial(X, LEFT.astype(int)),
+        lambda X: fit_firth_logistic(X, LEFT),
+        lambda X: logistic_elastic_net(X, LEFT),
+        lambda X: fit_parametric(X, right_censored(EXIT, LEFT)),
+        lambda X: discrete_hazard(X, EXIT, LEFT),
+        lambda X: piecewise_exponential(X, EXIT, LEFT, cuts=[4]),
+    ],
+)
+def test_columns_are_numbers_in_two_dimensions(call: Callable[[Any], object]) -> None:
+    with pytest.raises(InputError, match="X must be numbers"):
+        call([["Finance"]] * 8)
+    with pytest.raises(InputError, match="two dimensions"):
+        call(EXIT)
+    with pytest.raises(InputError, match="there are 8 rows"):
+        call(np.ones((7, 1)))

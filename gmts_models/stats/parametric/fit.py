@@ -24,6 +24,7 @@ from gmts_models.stats.parametric.trouble import (
     refuse_no_maximum,
     refuse_uninformative,
 )
+from gmts_models.stats.rows import read_matrix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,9 +267,7 @@ def _fixed_scale(law: Family, scale: float | None) -> float | None:
 
 
 def _check_matrix(X: npt.ArrayLike | None, n: int) -> Floats:
-    matrix = np.empty((n, 0)) if X is None else np.asarray(X, dtype=float)
-    if matrix.ndim != 2 or len(matrix) != n:
-        raise InputError(f"X has shape {matrix.shape} for {n} rows", where="fit_parametric, X")
+    matrix = np.empty((n, 0)) if X is None else read_matrix(X, n, "fit_parametric")
     bad = ~np.isfinite(matrix).all(axis=0)
     if bad.any():
         raise InputError(

@@ -13,6 +13,7 @@ from gmts_models.outcome import Floats
 from gmts_models.stats.options import column_names
 from gmts_models.stats.regression.firth import FirthFit, FirthPoint, fit_firth, half_log_determinant
 from gmts_models.stats.regression.glm import glm_terms
+from gmts_models.stats.rows import read_matrix, read_numbers
 
 _COLLINEAR = 1e-10  # share of a column's sum of squares that the others leave
 
@@ -48,8 +49,9 @@ def fit_firth_logistic(
     ``logistf::logistf(y ~ X)``, estimates also with
     ``glm(y ~ X, family = binomial, method = brglm2::brglmFit, type = "AS_mean")``.
     """
-    design, outcome = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
+    outcome = read_numbers(y, "y", "fit_firth_logistic")
     n = len(outcome)
+    design = read_matrix(X, n, "fit_firth_logistic")
     shift = np.zeros(n) if offset is None else np.asarray(offset, dtype=float)
     weight = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
     _check(design, outcome, shift, weight)
@@ -88,9 +90,9 @@ def firth_logistic_point(
 
 def _check(X: Floats, y: Floats, offset: Floats, weights: Floats) -> None:
     where = "fit_firth_logistic"
-    if X.ndim != 2 or 0 in X.shape:
+    if 0 in X.shape:
         raise InputError("X must have rows and columns", where=f"{where}, X")
-    for name, part in (("y", y), ("offset", offset), ("weights", weights)):
+    for name, part in (("offset", offset), ("weights", weights)):
         if part.shape != (len(X),):
             raise InputError(
                 f"X has {len(X)} rows, {name} has shape {part.shape}", where=f"{where}, {name}"

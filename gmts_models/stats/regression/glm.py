@@ -24,6 +24,7 @@ from gmts_models.stats.regression.information import (
     solve_positive,
     weighted_gram,
 )
+from gmts_models.stats.rows import read_matrix, read_numbers
 
 Link = Literal["log", "logit", "cloglog"]
 """The link, which fixes the family: "log" is Poisson's, "logit" and "cloglog" are binomial."""
@@ -228,13 +229,14 @@ def check_glm(
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Return X, y, offset and weights as arrays, or raise InputError."""
     check_option(link, get_args(Link), "link", "fit_glm")
-    design, outcome = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
+    outcome = read_numbers(y, "y", "fit_glm")
     n = len(outcome)
+    design = read_matrix(X, n, "fit_glm")
     shift = np.zeros(n) if offset is None else np.asarray(offset, dtype=float)
     weight = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
-    if design.ndim != 2 or n == 0 or design.shape[1] == 0:
+    if 0 in design.shape:
         raise InputError("X must have rows and columns", where="fit_glm, X")
-    for name, part in (("y", outcome), ("offset", shift), ("weights", weight)):
+    for name, part in (("offset", shift), ("weights", weight)):
         if part.shape != (len(design),):
             raise InputError(
                 f"X has {len(design)} rows, {name} has shape {part.shape}", where="fit_glm"

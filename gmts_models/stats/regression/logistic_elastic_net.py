@@ -20,6 +20,7 @@ from gmts_models.stats.regression.elastic_net import (
 )
 from gmts_models.stats.regression.glm import glm_terms
 from gmts_models.stats.regression.proximal_newton import LossPoint
+from gmts_models.stats.rows import read_matrix, read_numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,8 @@ def logistic_elastic_net(
     Source: Friedman, Hastie & Tibshirani (2010), J. Statistical Software 33(1). Agrees with
     ``glmnet(X, y, family = "binomial", weights)`` of ``fdev = 0``.
     """
-    matrix, outcome = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
+    outcome = read_numbers(y, "y", "logistic_elastic_net")
+    matrix = read_matrix(X, len(outcome), "logistic_elastic_net")
     weight = np.ones(len(outcome)) if weights is None else np.asarray(weights, dtype=float)
     _check(matrix, outcome, weight)
     p = matrix.shape[1]
@@ -113,7 +115,7 @@ def logistic_elastic_net(
 
 def _check(X: Floats, y: Floats, weights: Floats) -> None:
     where = "logistic_elastic_net"
-    if X.ndim != 2 or 0 in X.shape or y.shape != (len(X),) or weights.shape != (len(X),):
+    if 0 in X.shape or weights.shape != (len(X),):
         raise InputError(
             f"X has shape {X.shape}, y {y.shape}, weights {weights.shape}: rows must agree",
             where=where,

@@ -18,6 +18,7 @@ from gmts_models.stats.regression.information import (
     solve_positive,
     weighted_gram,
 )
+from gmts_models.stats.rows import read_matrix
 
 _MAX_STEPS = 60
 _DONE = 1e-18  # Newton decrement, as in glm.py
@@ -113,8 +114,9 @@ def multinomial_probabilities(coefficients: Floats, X: Floats) -> Floats:
 def _check(
     X: Floats, y: npt.ArrayLike, weights: npt.ArrayLike | None
 ) -> tuple[Floats, Ints, Floats]:
-    design, outcome = np.asarray(X, dtype=float), np.asarray(y)
-    if design.ndim != 2 or 0 in design.shape or not np.isfinite(design).all():
+    outcome = np.asarray(y)
+    design = read_matrix(X, len(outcome), "fit_multinomial")
+    if 0 in design.shape or not np.isfinite(design).all():
         raise InputError("X must hold finite numbers in rows and columns", where="fit_multinomial")
     weight = np.ones(len(design)) if weights is None else np.asarray(weights, dtype=float)
     for name, part in (("y", outcome), ("weights", weight)):

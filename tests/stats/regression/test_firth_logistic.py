@@ -161,7 +161,7 @@ def test_a_matrix_that_is_not_positive_definite_has_no_logarithm() -> None:
     ("change", "what"),
     [
         ({"y": np.full(40, 2)}, "y must be 0 or 1"),
-        ({"X": np.ones(40)}, "rows and columns"),
+        ({"X": np.ones(40)}, "two dimensions"),
         ({"weights": np.ones(3)}, "weights has shape"),
         ({"offset": np.ones(3)}, "offset has shape"),
         ({"weights": np.zeros(40)}, "not all 0"),

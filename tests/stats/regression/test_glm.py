@@ -169,7 +169,7 @@ def test_events_without_a_maximum_are_refused_by_name() -> None:
 
 def test_bad_input_is_refused() -> None:
     X, y = np.ones((4, 1)), np.array([0.0, 1, 0, 1])
-    with pytest.raises(InputError, match="y has shape"):
+    with pytest.raises(InputError, match="there are 3 rows"):
         fit_glm(X, y[:3], link="logit")
     with pytest.raises(InputError, match="rows and columns"):
         fit_glm(X[:, :0], y, link="logit")
