@@ -27,7 +27,8 @@ def table(found: dict[str, Any]) -> str:
         HEAD,
         f"Measured on {found['date']}: {machine['processor']}, {machine['cores']} cores, "
         f"{machine['memory']}, {machine['system']}; "
-        f"threads of BLAS for every side: {found['threads']}. Load of the machine at the start: {machine['load']}.{found.get('note', '')}",
+        f"threads of BLAS for every side: {found['threads']}. "
+        f"Load of the machine at the start: {machine['load']}.{found.get('note', '')}",
         ", ".join(f"{name} {version}" for name, version in found["versions"].items()) + ".",
         "",
         "## What was aimed at",
