@@ -12,7 +12,7 @@ from gmts_models.errors import InputError
 from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.options import check_option
 from gmts_models.stats.ordered_pairs import sum_over_ordered_pairs, sum_over_tied_pairs
-from gmts_models.stats.rows import Rows, check_rows
+from gmts_models.stats.rows import Rows, check_rows, read_numbers
 from gmts_models.stats.times import count_at_risk, sum_by_time
 
 TimeWeight = Literal["n", "S", "S/G", "n/G2", "I"]
@@ -88,7 +88,7 @@ def concordance(
     """
     check_option(time_weight, get_args(TimeWeight), "time_weight", "concordance")
     rows = check_rows(exit_, left, entry, weights, strata, clusters, where="concordance")
-    x = np.asarray(score, dtype=float)
+    x = read_numbers(score, "score", "concordance")
     if x.shape != (len(rows),):
         raise InputError(
             f"exit_ has {len(rows)} rows, score has shape {x.shape}", where="concordance, score"

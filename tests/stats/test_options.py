@@ -35,6 +35,7 @@ X = np.arange(8.0)[:, None]
 EXIT, LEFT = np.arange(8) + 1.0, np.arange(8) % 2 == 0
 RATES = exit_rates(EXIT, LEFT, groups=list("aaaabbbb"))
 ROWS: Any = EXIT
+GAP = np.where(X == 3, np.nan, X)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,10 @@ ROWS: Any = EXIT
         (lambda: concordance(EXIT, EXIT, LEFT, time_weight=ANY), "no such time_weight"),
         (lambda: choose_cox_elastic_net(X, EXIT, LEFT, measure=ANY), "no such measure"),
         (lambda: fit_parametric(X, ROWS), "must be Observations"),
+        (lambda: logistic_elastic_net(X, LEFT, penalty=ANY), "must be an ElasticNet"),
+        (lambda: concordance(list("abcdefgh"), EXIT, LEFT), "score must be numbers"),
+        (lambda: discrete_hazard(GAP, EXIT, LEFT), "X is missing or infinite in 1 row"),
+        (lambda: piecewise_exponential(GAP, EXIT, LEFT, cuts=[4]), "X is missing or infinite"),
         (lambda: rate_ratios(RATES, ANY), "position of a group, from 0 to 1"),
         (lambda: rate_ratios(RATES, 2), "position of a group, from 0 to 1"),
         (lambda: rate_ratios(RATES, level=95), "level"),

@@ -14,7 +14,7 @@ from gmts_models.outcome import Bools, Floats, Ints
 from gmts_models.stats.hazards.rates import exposure
 from gmts_models.stats.options import column_names, new_columns
 from gmts_models.stats.regression.glm import fit_glm, robust_covariance
-from gmts_models.stats.rows import check_rows, read_matrix
+from gmts_models.stats.rows import check_rows, read_matrix, refuse_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +128,7 @@ def piecewise_exponential(
     rows = check_rows(exit_, left, entry, weights, None, clusters, where=where, merge_ties=False)
     at = _check_cuts(cuts, where)
     design = read_matrix(X, len(rows), where)
+    refuse_rows(~np.isfinite(design).all(axis=1), "X is missing or infinite", where)
     _, weight = exposure(rows, where)
     cut = split_episodes(rows.exit, rows.left, rows.entry, cuts=at)
     length = np.where(weight[cut.row] > 0, cut.exit - cut.entry, 1.0)

@@ -114,6 +114,12 @@ def trace_path(
     InputError : the penalty is none.
     FitError : no unique minimum, along columns that are not penalised.
     """
+    if not isinstance(penalty, ElasticNet):
+        raise InputError(
+            "the penalty must be an ElasticNet",
+            where="elastic net, penalty",
+            fix="ElasticNet(alpha=0.5, lambdas=[0.1])",
+        )
     free = np.zeros(len(scale), dtype=bool) if unpenalised is None else unpenalised
     factor = _factors(penalty, free)
     unit = factor if penalty.standardise else factor / scale
