@@ -136,7 +136,7 @@ def discrete_hazard(
     where = "discrete_hazard"
     rows = check_rows(exit_, left, entry, weights, None, clusters, where=where, merge_ties=False)
     attributes = read_matrix(X, len(rows), where)
-    refuse_rows(~np.isfinite(attributes).all(axis=1), "X is missing or infinite", where)
+    refuse_rows(np.asarray(~np.isfinite(attributes).all(axis=1)), "X is missing or infinite", where)
     cut = person_periods(rows.exit, rows.left, rows.entry, width=width, until=until)
     if baseline is None:
         refuse_idle_periods(cut, rows.weights[cut.row])
@@ -212,7 +212,7 @@ def cause_hazards(
             fix="impute the cause first, or fit discrete_hazard to leaving from any cause",
         )
     attributes = read_matrix(X, len(rows), where)
-    refuse_rows(~np.isfinite(attributes).all(axis=1), "X is missing or infinite", where)
+    refuse_rows(np.asarray(~np.isfinite(attributes).all(axis=1)), "X is missing or infinite", where)
     cut = person_periods(rows.exit, rows.event, rows.entry, width=width, until=until)
     design = hazard_design(attributes, cut, baseline)
     fit = fit_multinomial(

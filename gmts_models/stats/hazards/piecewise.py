@@ -128,7 +128,7 @@ def piecewise_exponential(
     rows = check_rows(exit_, left, entry, weights, None, clusters, where=where, merge_ties=False)
     at = _check_cuts(cuts, where)
     design = read_matrix(X, len(rows), where)
-    refuse_rows(~np.isfinite(design).all(axis=1), "X is missing or infinite", where)
+    refuse_rows(np.asarray(~np.isfinite(design).all(axis=1)), "X is missing or infinite", where)
     _, weight = exposure(rows, where)
     cut = split_episodes(rows.exit, rows.left, rows.entry, cuts=at)
     length = np.where(weight[cut.row] > 0, cut.exit - cut.entry, 1.0)
