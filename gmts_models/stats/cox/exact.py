@@ -152,7 +152,7 @@ def _balance(eta: Floats, d: int) -> float:
     def excess(added: float) -> float:
         return float(special.expit(eta + added).mean()) - share
 
-    return float(optimize.brentq(excess, level - eta.max() - 1, level - eta.min() + 1, rtol=1e-3))
+    return float(optimize.brentq(excess, level - eta.max() - 1, level - eta.min() + 1, xtol=1e-3))
 
 
 def _symmetric(log_odds: Floats, X: Floats, d: int) -> tuple[float, Floats, Floats]:

@@ -28,7 +28,7 @@ from gmts_models.stats.cox.risk_sums import (
     subtracted_information,
     weighted_cross,
 )
-from gmts_models.stats.cox.trouble import ALIASED, quadratic_form
+from gmts_models.stats.cox.trouble import ALIASED, is_singular, quadratic_form
 from gmts_models.stats.rows import read_numbers
 from gmts_models.stats.survival.kaplan_meier import kaplan_meier
 
@@ -75,7 +75,7 @@ def proportionality_test(
     Raises
     ------
     InputError : there is no such transform or column, or a time is not positive under "log".
-    NotEstimableError : g is the same whenever anyone leaves.
+    NotEstimableError : g is the same whenever anyone leaves, or the fit needed its penalty.
     """
     p = len(fit.coefficients)
     named = _terms(fit, terms)
@@ -88,6 +88,12 @@ def proportionality_test(
     weight = fit.data.grid.weight
     g = (g - g.min()) / float(np.ptp(g))  # the test is the same; >= 0 is wanted
     plain, with_g = fit.information, weighted_information(fit, g)
+    if is_singular(plain):
+        raise NotEstimableError(
+            "columns that only a penalty tells apart have no effects to compare over time",
+            where="proportionality_test, fit",
+            fix="fit without a penalty",
+        )
     with_g2 = weighted_information(fit, g**2)
     centre = float(weight @ g / weight.sum())
     # Of (x, x (g - centre)): less correlated, so that nothing is lost when inverted.

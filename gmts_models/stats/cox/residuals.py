@@ -56,22 +56,24 @@ def risk_set_means(fit: CoxFit) -> RiskSetMeans:
 
 def martingale_residuals(fit: CoxFit) -> Floats:
     """Return (n,) left less expected: departures less the hazard that the row went through."""
+    return fit.data.given.left - _expected(fit)
+
+
+def _expected(fit: CoxFit) -> Floats:
+    """Return (n,) the hazard that each row went through, NaN for rows of weight 0."""
     rows = fit.data.rows
-    relative = fit.likelihood.risk / rows.weights
-    expected = relative * hazard_passed(rows, fit.data.grid, fit.likelihood.at)
-    result = fit.data.given.left.astype(float)
-    result[rows.order] -= expected
-    result[fit.data.given.weights == 0] = np.nan
+    passed = np.maximum(hazard_passed(rows, fit.data.grid, fit.likelihood.at), 0.0)
+    result = np.where(fit.data.given.weights > 0, 0.0, np.nan)
+    result[rows.order] = fit.likelihood.risk / rows.weights * passed
     return result
 
 
 def deviance_residuals(fit: CoxFit) -> Floats:
     """Return (n,) martingale residuals made about symmetric: their squares add to a deviance."""
-    martingale = martingale_residuals(fit)
-    left = fit.data.given.left
-    expected = np.where(left, left - martingale, 1.0)
+    left, expected = fit.data.given.left, _expected(fit)
+    martingale = left - expected
     with np.errstate(divide="ignore"):
-        inside = martingale + np.where(left, np.log(expected), 0.0)
+        inside = martingale + np.where(left, np.log(np.where(left, expected, 1.0)), 0.0)
     return np.asarray(np.sign(martingale) * np.sqrt(np.maximum(-2 * inside, 0.0)))
 
 

@@ -29,13 +29,18 @@ def name_columns(p: int, names: Sequence[str] | None) -> tuple[str, ...]:
 
 def quadratic_form(V: Floats, u: Floats) -> float:
     """Return u' V^-1 u of a variance V (p, p), NaN where V is singular, whatever the units."""
-    size = np.sqrt(np.maximum(np.diag(V), 0.0))
-    if not len(u) or not (size > 0).all():
-        return np.nan if len(u) else 0.0
-    scaled = V / np.outer(size, size)
-    if np.linalg.eigvalsh(scaled)[0] <= SINGULAR:
+    if is_singular(V):
         return np.nan
-    return float(u / size @ np.linalg.solve(scaled, u / size))
+    size = np.sqrt(np.diag(V))
+    return float(u / size @ np.linalg.solve(V / np.outer(size, size), u / size))
+
+
+def is_singular(V: Floats) -> bool:
+    """Say whether a variance or information (p, p) has no inverse, whatever the units."""
+    if not (np.diag(V) > 0).all():
+        return True
+    size = np.sqrt(np.diag(V))
+    return bool(np.linalg.eigvalsh(V / np.outer(size, size)).min(initial=1.0) <= SINGULAR)
 
 
 def refuse_overflow(value: float, information: Floats) -> None:

@@ -122,3 +122,10 @@ def test_a_column_that_differs_at_one_time_only_has_no_trend() -> None:
     fit = fit_cox(x, exit_, [True, False, True, True, True, True, True])
     got = proportionality_test(fit, "identity")
     np.testing.assert_array_equal(np.isnan(got.p), [True, False, True])
+
+
+def test_columns_that_a_penalty_tells_apart_are_not_tested() -> None:
+    rows = draw(3, 60)
+    fit = fit_cox(**rows | {"X": rows["X"][:, [0, 0]]}, penalty=np.ones(2))
+    with pytest.raises(NotEstimableError, match="penalty"):
+        proportionality_test(fit)

@@ -171,3 +171,9 @@ def test_rows_of_weight_0_have_no_residual_of_the_fit() -> None:
         np.testing.assert_allclose(residuals(fit)[10:], residuals(only), rtol=1e-7)
     assert (dfbeta(fit)[:10] == 0).all()
     np.testing.assert_allclose(robust_covariance(fit), robust_covariance(only), rtol=1e-8)
+
+
+def test_deviance_of_one_who_was_hardly_at_risk() -> None:
+    # Whoever leaves against odds of e^-60: nothing is left of 1 - (1 - expected), but its log is.
+    fit = fit_cox(np.empty((2, 0)), [1, 2], [True, False], offset=[0.0, 60.0])
+    assert deviance_residuals(fit)[0] == pytest.approx(np.sqrt(2 * 59), rel=1e-9)
