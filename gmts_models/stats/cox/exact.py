@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg, optimize, special
+from scipy import optimize, special
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Floats, Ints
@@ -75,15 +75,15 @@ def fit_cox_exact(
     refuse_overflow(value, information)
     refuse_aliased(information, data.rows.X, data.grid, data.names)
     null, at_zero = value, information
-    score_test = float(gradient @ linalg.solve(information, gradient, assume_a="pos"))
+    score_test = float(gradient @ np.linalg.solve(information, gradient))
     for _ in range(_MOST_STEPS):
-        step = linalg.solve(information, gradient, assume_a="pos")
+        step = np.linalg.solve(information, gradient)
         length = np.sqrt(max(0.0, float(gradient @ step)))
         beta = beta + step
         if length < _LAST_STEP:
             return ExactCoxFit(
                 coefficients=beta,
-                covariance=linalg.inv(information),
+                covariance=np.asarray(np.linalg.inv(information), dtype=float),
                 log_likelihood=value,
                 log_likelihood_null=null,
                 score_test=score_test,

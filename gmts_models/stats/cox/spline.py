@@ -181,7 +181,12 @@ def _difference_penalty(p: int, q: int) -> Floats:
 
 
 def _degrees(information: Floats, penalty: Floats, spline: slice) -> float:
-    own = linalg.solve(information + penalty, information, assume_a="pos")
+    try:
+        own = np.linalg.solve(information + penalty, information)
+    except np.linalg.LinAlgError:  # case weights apart by more than the digits of a number
+        raise FitError(
+            "the information on the smooth term is singular", where="smooth", fix="fewer df"
+        ) from None
     return float(np.trace(own[spline, spline]))
 
 

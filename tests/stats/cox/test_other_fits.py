@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gmts_models.errors import FitError, InputError
-from gmts_models.stats.cox import exact
+from gmts_models.stats.cox import exact, spline
 from gmts_models.stats.cox.exact import fit_cox_exact
 from gmts_models.stats.cox.fit import fit_cox
 from gmts_models.stats.cox.inference import global_tests
@@ -213,3 +213,9 @@ def test_smooth_effects_that_cannot_be_are_refused() -> None:
     with pytest.raises(InputError, match="reference"):
         spline_effect(fit, [0.0], 99.0)
     assert np.isnan(spline_effect(fit, [np.nan, 99.0], 0.0).effect).all()
+
+
+def test_a_smooth_term_without_information_is_said() -> None:
+    nothing = np.zeros((2, 2))
+    with pytest.raises(FitError, match="singular"):
+        spline._degrees(nothing, nothing, slice(0, 2))
