@@ -16,6 +16,8 @@ import numpy as np
 from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.rows import Rows
 
+_TOGETHER, _MANY = 8, 4096
+"""Rows that are cumulated by one small product, and rows from which that is quicker."""
 _CACHED = 4096
 """Times that a search meets in the cache, in whatever order it comes."""
 
@@ -161,7 +163,7 @@ def cumulate_up(values: Floats, starts: Ints) -> Floats:
 def _cumulate(values: Floats, ends: Ints) -> Floats:
     """Cumulate within the segments that end before `ends` (increasing)."""
     if len(ends) == 1:
-        return np.cumsum(values, axis=0)
+        return _cumulate_one(values)
     lengths = np.diff(ends, prepend=0)
     if len(ends) <= max(1, int(lengths.max(initial=0))):  # few long segments
         total = np.empty_like(values)
@@ -174,4 +176,20 @@ def _cumulate(values: Floats, ends: Ints) -> Floats:
     for step in range(1, int(lengths.max(initial=0))):
         here = begins[: np.searchsorted(-longest, -step, side="left")] + step
         total[here] += total[here - 1]
+    return total
+
+
+def _cumulate_one(values: Floats) -> Floats:
+    """Cumulate one segment: of many rows of several columns, within eights first."""
+    whole = len(values) // _TOGETHER * _TOGETHER
+    if values.ndim == 1 or whole < _MANY:
+        return np.cumsum(values, axis=0)
+    total = np.empty_like(values)
+    parts = values[:whole].reshape(-1, _TOGETHER, values.shape[1])
+    inner = total[:whole].reshape(parts.shape)
+    np.matmul(np.tri(_TOGETHER), parts, out=inner)
+    before = np.cumsum(inner[:, -1], axis=0)
+    inner[1:] += before[:-1, None]
+    np.cumsum(values[whole:], axis=0, out=total[whole:])
+    total[whole:] += before[-1]
     return total

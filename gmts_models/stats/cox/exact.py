@@ -22,7 +22,12 @@ from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.cox.event_grid import cumulate_down
 from gmts_models.stats.cox.fit import CoxData, cox_data
 from gmts_models.stats.cox.risk_sums import linear_predictor
-from gmts_models.stats.cox.trouble import refuse_aliased, refuse_monotone, refuse_overflow
+from gmts_models.stats.cox.trouble import (
+    NEARLY,
+    refuse_aliased,
+    refuse_monotone,
+    refuse_overflow,
+)
 
 MOST_PRODUCTS = 20_000_000
 """Risk set sizes times departures, summed over times, beyond which Efron's method is asked for."""
@@ -74,12 +79,14 @@ def fit_cox_exact(
     value, gradient, information = _evaluate(data, sets, beta)
     refuse_overflow(value, information)
     refuse_aliased(information, data.rows.X, data.grid, data.names)
-    null, at_zero = value, information
+    null, before = value, information
     score_test = float(gradient @ np.linalg.solve(information, gradient))
-    for _ in range(_MOST_STEPS):
+    for steps in range(_MOST_STEPS):
         step = np.linalg.solve(information, gradient)
         length = np.sqrt(max(0.0, float(gradient @ step)))
-        beta = beta + step
+        if steps and length < NEARLY:
+            refuse_monotone(before, information, data.names)
+        beta, before = beta + step, information
         if length < _LAST_STEP:
             return ExactCoxFit(
                 coefficients=beta,
@@ -97,7 +104,6 @@ def fit_cox_exact(
             trial = _evaluate(data, sets, beta)
         refuse_overflow(trial[0], trial[2])
         value, gradient, information = trial
-        refuse_monotone(at_zero, information, data.names)
     raise FitError("the exact Cox fit does not converge", where="fit_cox_exact")
 
 

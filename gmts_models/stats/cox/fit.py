@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
+from multiprocessing import parent_process
 from typing import get_args
 
 import numpy as np
@@ -25,6 +28,7 @@ from gmts_models.stats.cox.risk_sums import (
     subtracted_information,
 )
 from gmts_models.stats.cox.trouble import (
+    NEARLY,
     name_columns,
     refuse_aliased,
     refuse_monotone,
@@ -33,8 +37,8 @@ from gmts_models.stats.cox.trouble import (
 from gmts_models.stats.rows import Rows, check_rows, read_matrix, read_numbers
 
 MOST_STEPS, MOST_HALVINGS = 60, 30
-_MANY_STEPS = 8
-"""Steps after which a likelihood is looked at for having no maximum, before it says so itself."""
+_WORTH_A_THREAD = 500_000
+"""Numbers in X from which the two passes over it take a thread each."""
 _LAST_STEP = 1e-9
 """Length of a Newton step, in standard errors, after which nothing is evaluated again: what is
 left of the way is of the order of its square."""
@@ -169,8 +173,16 @@ def likelihood_at(data: CoxData, beta: Floats) -> Likelihood:
 
 
 def _with_derivatives(data: CoxData, risk: Floats, at: Increments) -> Likelihood:
-    moments = moment_sums(data.rows, data.grid, risk, at)
-    information = moments.cross - subtracted_information(data.rows, data.grid, risk, at)
+    of, context = (data.rows, data.grid, risk, at), copy_context()
+    if data.rows.X.size > _WORTH_A_THREAD and parent_process() is None:
+        # The two passes over X need nothing of each other. Workers of joblib share no cores.
+        with ThreadPoolExecutor(1) as other:
+            first = other.submit(lambda: context.run(moment_sums, *of))  # NumPy's errstate too
+            subtracted = subtracted_information(*of)
+            moments = first.result()
+    else:
+        moments, subtracted = moment_sums(*of), subtracted_information(*of)
+    information = moments.cross - subtracted
     return Likelihood(
         value=at.log_likelihood,
         gradient=moments.gradient,
@@ -266,25 +278,22 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
         beta, here = start, _finite_likelihood(data, start)
     # Standard errors grow as weights fall.
     unit = min(1.0, float(np.sqrt(data.grid.weight.sum() / data.grid.deaths.sum())))
-    steps, before = 0, np.inf
+    steps, before, earlier = 0, np.inf, at_zero
     for steps in range(MOST_STEPS + 1):
-        gradient = here.gradient - P @ beta
-        step = _newton_step(at_zero, here.information + P, gradient, data.names)
+        gradient, information = here.gradient - P @ beta, here.information + P
+        step = _newton_step(earlier, information, gradient, data.names)
         length = np.sqrt(max(0.0, float(gradient @ step))) / unit
+        if steps and length < NEARLY:
+            refuse_monotone(earlier, information, data.names)
         if length < _LAST_STEP or before / 2 < length < _ROUNDING:
             beta = beta + step
             break
-        before = length
+        before, earlier = length, information
         if steps == MOST_STEPS:
             raise FitError("the Cox fit does not converge", where="cox", fix="add a penalty")
         value = here.value
         del here  # it is as long as the rows
         beta, here = _climb(data, P, beta, step, value)
-        if not np.isfinite(here.information).all():  # so far have the coefficients run
-            refuse_monotone(at_zero, np.zeros((p, p)), data.names)
-        if steps >= _MANY_STEPS:
-            refuse_monotone(at_zero, here.information + P, data.names)
-    refuse_monotone(at_zero, here.information + P, data.names)
     return CoxFit(
         coefficients=beta,
         covariance=_inverse(here.information + P),
@@ -299,12 +308,14 @@ def maximise(data: CoxData, penalty: Floats | None = None, start: Floats | None 
 
 
 def _newton_step(
-    at_zero: Floats, information: Floats, gradient: Floats, names: tuple[str, ...]
+    earlier: Floats, information: Floats, gradient: Floats, names: tuple[str, ...]
 ) -> Floats:
+    if not np.isfinite(information).all():  # so far have the coefficients run
+        refuse_monotone(earlier, np.zeros_like(information), names)
     try:
         return np.asarray(np.linalg.solve(information, gradient))
     except np.linalg.LinAlgError:
-        refuse_monotone(at_zero, information, names)
+        refuse_monotone(earlier, information, names)
         raise FitError("the Cox fit does not converge", where="cox", fix="add a penalty") from None
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -33,9 +34,8 @@ from gmts_models.stats.rows import Rows
 
 Ties = Literal["efron", "breslow"]
 
-_CROSS_PRODUCT = 400_000
-"""Multiplications of one chunk of a cross-product: as many as one thread of BLAS takes alone, and
-few enough for the chunk to stay in the cache."""
+_CROSS_PRODUCT = 1_600_000
+"""Multiplications of one chunk of a cross-product, few enough for it to stay in the cache."""
 _FEW = 8192
 """Rows up to which a sum by segments is made from a copy of them, quicker than a sparse product."""
 _PLACES_AT_ONCE = 32_768
@@ -98,7 +98,8 @@ def cox_rows(
     centred -= centre
     return CoxRows(
         X=centred,
-        weights=rows.weights[order],
+        # Weights of 1, which `check_rows` makes in the room of one, stay there.
+        weights=rows.weights[: len(order)] if rows.weights.strides == (0,) else rows.weights[order],
         offset=None if offset is None else offset[order],
         left=left,
         pointer=pointer,
@@ -257,10 +258,12 @@ def _efron(grid: EventGrid, at_risk: Floats, tied: Floats) -> tuple[Floats, Floa
     """
     number = grid.deaths[grid.tied]
     begin = np.append(0, np.cumsum(number)[:-1])
-    inverse = 1 / (
-        np.repeat(at_risk[grid.tied], number) - grid.gone * np.repeat(tied[grid.tied], number)
-    )
-    gone = grid.gone * inverse
+    # In place: there are as many of these as people who leave.
+    inverse, gone = (np.repeat(each[grid.tied], number) for each in (at_risk, tied))
+    gone *= grid.gone
+    inverse -= gone
+    np.reciprocal(inverse, out=inverse)
+    np.multiply(grid.gone, inverse, out=gone)
     mean_weight = grid.weight[grid.tied] / number
     pairs = ((inverse, 1.0), (gone, 1.0), (inverse, inverse), (gone, inverse), (gone, gone))
     sums = [mean_weight * np.add.reduceat(a * b, begin) for a, b in pairs]
@@ -345,11 +348,7 @@ class RiskMoments:
 
 def risk_moments(rows: CoxRows, risk: Floats, begin: int, end: int) -> RiskMoments:
     """Sum r x over the rows by their places begin..end-1 of the grid."""
-    # (places x rows) times (rows x p), without a copy of r x.
-    first, last = rows.pointer[begin], rows.pointer[end]
-    joining = _weigh_rows(
-        rows, risk[first:last], np.arange(first, last), rows.pointer[begin : end + 1] - first
-    )
+    joining = _weigh_neighbours(rows, risk, rows.pointer[begin : end + 1])
     late_of = slice(*np.searchsorted(rows.late_until, [begin, end]))
     if late_of.stop > late_of.start:
         late = rows.late[late_of]
@@ -360,10 +359,19 @@ def risk_moments(rows: CoxRows, risk: Floats, begin: int, end: int) -> RiskMomen
     return RiskMoments(joining=joining, tied=_weigh_rows(rows, risk[died], died, pointer))
 
 
+def _weigh_neighbours(rows: CoxRows, values: Floats, pointer: Ints) -> Floats:
+    """Sum values (n,) times x over the segments pointer[j]..pointer[j + 1] - 1 of all rows."""
+    first, last = pointer[0], pointer[-1]
+    if last - first > _FEW * len(pointer):  # few long segments: a product each
+        return np.array([values[a:b] @ rows.X[a:b] for a, b in pairwise(pointer)])
+    return _weigh_rows(rows, values[first:last], np.arange(first, last), pointer - first)
+
+
 def _weigh_rows(rows: CoxRows, values: Floats, which: Ints, pointer: Ints) -> Floats:
     """Sum values times x over the rows `which`, by segments."""
     if len(which) <= _FEW:
         return sum_segments(values[:, None] * rows.X[which], pointer)
+    # (segments x rows) times (rows x p), without a copy of values times x.
     shape = (len(pointer) - 1, len(rows.X))
     return np.asarray(sparse.csr_array((values, which, pointer), shape=shape) @ rows.X)
 

@@ -14,8 +14,11 @@ ALIASED = 1e-10
 """Share of a column's information that is its own, below which it is a sum of others."""
 SINGULAR = 1e-13
 """Least eigenvalue of a matrix of correlations, below which it has no inverse to speak of."""
-MONOTONE = 1e-5
-"""Share of a column's own information at 0 that is left, below which its coefficient runs away."""
+FLATTENS = 0.6
+"""Share of a column's own information that a Newton step leaves, below which its coefficient runs
+away: along a direction without a maximum each step leaves 1 / e of it, near a maximum all."""
+NEARLY = 1e-2
+"""Length of a Newton step, in standard errors, from which on steps are looked at for that."""
 
 
 def name_columns(p: int, names: Sequence[str] | None) -> tuple[str, ...]:
@@ -102,26 +105,25 @@ def _dependent(matrix: Floats, candidates: Bools) -> Bools:
     return lost
 
 
-def refuse_monotone(at_zero: Floats, here: Floats, names: tuple[str, ...]) -> None:
+def refuse_monotone(before: Floats, here: Floats, names: tuple[str, ...]) -> None:
     """Raise FitError where the likelihood flattens along a column: it has no maximum there.
 
     Parameters
     ----------
-    at_zero, here : (p, p) information at coefficients of 0 and at those reached.
+    before, here : (p, p) information before and after a Newton step, when steps are `NEARLY` none.
     """
     if not len(names):
         return
-    flat = np.diag(here) <= MONOTONE * np.diag(at_zero)
-    if not flat.any():
-        try:
-            own = 1 / np.diag(np.linalg.inv(here))
-            flat = own <= MONOTONE / np.diag(np.linalg.inv(at_zero))
-        except np.linalg.LinAlgError:
-            flat = np.ones(len(names), dtype=bool)
+    try:
+        own, was = (1 / np.diag(np.linalg.inv(each)) for each in (here, before))
+        flat = own <= FLATTENS * was
+    except np.linalg.LinAlgError:
+        flat = np.diag(here) <= FLATTENS * np.diag(before)
+        flat = flat if flat.any() else np.ones(len(names), dtype=bool)
     if flat.any():
         raise FitError(
             "a column separates those who leave from those who stay, so its effect has no finite "
-            "estimate (or a gross outlier hides it)",
+            "estimate",
             where=_named(names, flat),
             fix="look for outliers, use Firth's penalty (fit_cox_firth), add a ridge penalty, or "
             "merge rare labels",

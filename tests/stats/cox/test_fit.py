@@ -243,6 +243,26 @@ def test_a_strong_effect_is_not_separation() -> None:
     assert fit.coefficients[0] == pytest.approx(2.5, abs=4 * fit.covariance[0, 0] ** 0.5)
 
 
+@pytest.mark.parametrize("outlier", [1e2, -1e3, -1e4, 1e6])
+def test_a_gross_outlier_is_not_separation(outlier: float) -> None:
+    """One wrong value owns the information at 0; the likelihood has a maximum all the same."""
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        x = rng.normal(size=(200, 1))
+        time = rng.exponential(20 * np.exp(-0.5 * x[:, 0]))
+        exit_, left = np.minimum(time, 30), time <= 30
+        x[int(np.argsort(exit_)[100])] = outlier
+        try:
+            fit = fit_cox(x, exit_, left)
+        except FitError:
+            # Only where nothing else is seen: the others' spread is rounding beside it.
+            assert abs(outlier) >= 1e6
+            continue
+        data = cox_data(x, exit_, left)
+        gradient = likelihood_at(data, fit.coefficients).gradient
+        assert abs(gradient[0]) * fit.covariance[0, 0] ** 0.5 < 1e-7
+
+
 def test_bad_input_is_one_clear_error() -> None:
     X, exit_, left = FIRST
     with pytest.raises(FitError, match="nobody leaves"):
