@@ -26,7 +26,7 @@ def column_names(p: int, names: Sequence[str] | None) -> list[str]:
         return [f"column {j}" for j in range(p)]
     if len(names) != p:
         raise InputError(f"X has {p} columns, names has {len(names)}", where="names")
-    return list(names)
+    return [str(name) for name in names]
 
 
 def new_columns(X: npt.ArrayLike, p: int, where: str) -> Floats:

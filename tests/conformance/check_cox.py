@@ -11,6 +11,7 @@ import pandas as pd
 from reference import CLOSED_FORM, Case, against, agree_with_summary
 from scipy.interpolate import BSpline
 
+from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.concordance import concordance
 from gmts_models.stats.cox.baseline import baseline_hazards, cox_curves
 from gmts_models.stats.cox.exact import fit_cox_exact
@@ -31,7 +32,7 @@ from gmts_models.stats.cox.residuals import (
     schoenfeld_residuals,
     score_residuals,
 )
-from gmts_models.stats.cox.robust import robust_covariance, sum_by_code
+from gmts_models.stats.cox.robust import robust_covariance
 from gmts_models.stats.cox.spline import fit_cox_spline, spline_effect
 from gmts_models.stats.cox.time_effects import TimeEffect, fit_cox_time_effects, split_rows
 from gmts_models.stats.survival.kaplan_meier import kaplan_meier
@@ -484,7 +485,9 @@ def weights_and_strata(case: Case) -> None:
     each = dfbeta(fit)
     if "dfbeta_collapsed" in out:
         codes = np.unique(d["inst"], return_inverse=True)[1]
-        _compare_matrix(case, "dfbeta by inst", sum_by_code(each, codes), out["dfbeta_collapsed"])
+        _compare_matrix(
+            case, "dfbeta by inst", sum_by_cluster(each, codes), out["dfbeta_collapsed"]
+        )
     if "dfbeta_weighted" in out:
         _compare_matrix(case, "weighted dfbeta", each, out["dfbeta_weighted"])
 
@@ -534,7 +537,9 @@ def start_stop(case: Case) -> None:
         agree_with_summary(
             case, "martingale by id", summed, out["martingale_by_id"], rtol=FIT, atol=1e-9
         )
-        _compare_matrix(case, "dfbeta by id", sum_by_code(dfbeta(fit), people), out["dfbeta_by_id"])
+        _compare_matrix(
+            case, "dfbeta by id", sum_by_cluster(dfbeta(fit), people), out["dfbeta_by_id"]
+        )
 
 
 @against("d_cox_tvc_heart", "survfit_covariate_path", estimator="predict_path")

@@ -9,7 +9,6 @@ from typing import get_args
 import numpy as np
 import numpy.typing as npt
 
-from gmts_models.errors import InputError
 from gmts_models.outcome import Bools, Floats, Ints
 from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.competing.absolute_risk import (
@@ -21,10 +20,11 @@ from gmts_models.stats.competing.absolute_risk import (
 from gmts_models.stats.competing.cause_specific import CauseSpecificFit, cause_specific_curves
 from gmts_models.stats.cox.baseline import CoxCurves
 from gmts_models.stats.cox.fit import CoxFit
-from gmts_models.stats.cox.prediction import new_rows
+from gmts_models.stats.cox.prediction import new_rows, tenure_of
 from gmts_models.stats.cox.residuals import score_residuals
 from gmts_models.stats.intervals import Interval, limits
 from gmts_models.stats.options import check_option
+from gmts_models.stats.times import count_until
 
 _CELLS = 4_000_000
 """Numbers of one array of influences: people of the fit times what is predicted at a time."""
@@ -89,7 +89,7 @@ def predict_absolute_risk(
     when = np.atleast_1d(np.asarray(times, dtype=float))
     risk = np.full((len(new.X), len(when), len(curves)), np.nan)
     for part in _parts(curves, new, len(new.X)):
-        place = np.searchsorted(part.time, when, side="right")
+        place = count_until(part.time, when)
         by_time = risk_steps(part.hazard, form).incidence[:, :, place].transpose(0, 2, 1)
         risk[part.people] = np.minimum(by_time, 1.0)
     risk[_beyond(curves[0], new, when)] = np.nan
@@ -131,7 +131,7 @@ def absolute_risk_limits(
     moved = [score_residuals(each) @ each.covariance for each in fit.fits]
     block = max(1, _CELLS // max(1, len(given) * m * causes))
     for part in _parts(curves, new, block):
-        place = np.searchsorted(part.time, when, side="right")
+        place = count_until(part.time, when)
         steps = risk_steps(part.hazard, form)
         influence = _influence(fit, part, steps, form, place, moved)
         influence *= given.weights[:, None]
@@ -280,11 +280,7 @@ def _new_people(
 ) -> _NewPeople:
     check_option(form, get_args(SurvivalForm), "form", "cause_specific")
     rows = new_rows(curves[0], X, strata, None)
-    n = len(rows.X)
-    tenure = np.zeros(n) if since is None else np.asarray(since, dtype=float)
-    tenure = np.full(n, tenure) if tenure.ndim == 0 else tenure
-    if tenure.shape != (n,) or not (np.isfinite(tenure) & (tenure >= 0)).all():
-        raise InputError(f"since must be one number, or {n}, none negative", where="since")
+    tenure = tenure_of(since, len(rows.X))
     return _NewPeople(X=np.asarray(X, dtype=float), strata=rows.strata, since=tenure)
 
 

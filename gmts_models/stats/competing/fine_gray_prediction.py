@@ -16,6 +16,7 @@ from gmts_models.stats.cox.baseline import CoxCurves, cox_curves
 from gmts_models.stats.cox.prediction import predict_survival
 from gmts_models.stats.intervals import Interval, check_interval, check_level, limits
 from gmts_models.stats.rows import Rows
+from gmts_models.stats.times import count_until
 
 MOST_FAILED = 0.05
 """Share of bootstrap samples without a fit above which there is no interval."""
@@ -192,6 +193,6 @@ def _incidence(fit: FineGrayFit, X: Floats, times: Floats, strata: Ints) -> Floa
     base = np.zeros((len(known), len(times)))
     for stratum in known:
         at = slice(*np.searchsorted(grid.stratum, [stratum, stratum + 1]))
-        place = np.searchsorted(grid.time[at], times, side="right")
+        place = count_until(grid.time[at], times)
         base[stratum] = np.append(0.0, passed[at])[place]
     return np.asarray(-np.expm1(-relative[:, None] * base[strata]))

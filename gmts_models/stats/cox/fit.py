@@ -29,11 +29,11 @@ from gmts_models.stats.cox.risk_sums import (
 )
 from gmts_models.stats.cox.trouble import (
     NEARLY,
-    name_columns,
     refuse_aliased,
     refuse_monotone,
     refuse_overflow,
 )
+from gmts_models.stats.options import column_names
 from gmts_models.stats.rows import Rows, check_rows, read_matrix, read_numbers
 
 MOST_STEPS, MOST_HALVINGS = 60, 30
@@ -137,7 +137,7 @@ def cox_data(
         exit_, left, entry, weights, strata, clusters, where="cox", merge_ties=merge_ties
     )
     matrix = read_matrix(X, len(rows))
-    labels = name_columns(matrix.shape[1], names)
+    labels = tuple(column_names(matrix.shape[1], names))
     if not np.isfinite(matrix.sum()) and not np.isfinite(matrix).all():
         bad = np.flatnonzero(~np.isfinite(matrix).all(axis=0))
         raise InputError(

@@ -65,13 +65,13 @@ class VarianceTest:
     Attributes
     ----------
     statistic : twice the gain of the log likelihood; NaN where the variance is fixed.
-    p_value : 0 is the boundary of the variances, so half of chi squared with 0 and half of that
+    p : 0 is the boundary of the variances, so half of chi squared with 0 and half of that
         with 1 degree of freedom; 1 at a statistic of 0. That is the law of many groups: with 12,
         and a column of theirs, it rejects 1.75 % at 5 % (by REML about 4 %).
     """
 
     statistic: float
-    p_value: float
+    p: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +170,7 @@ def frailty_fit(
     zero = profile.value(0.0)
     p = len(plain.coefficients)
     if theta is not None:
-        no_test = VarianceTest(statistic=np.nan, p_value=np.nan)
+        no_test = VarianceTest(statistic=np.nan, p=np.nan)
         unknown = not_integrated(p, p + len(grouped.labels))
         return _result(profile, theta, (np.nan, np.nan), plain, no_test, unknown)
     exact = family.slope
@@ -187,8 +187,8 @@ def frailty_fit(
 def variance_test(gain: float) -> VarianceTest:
     """Test variance 0 by the `gain` of the log likelihood at its maximum over that at 0."""
     statistic = max(0.0, 2 * gain)
-    p_value = float(chdtrc(1, statistic)) / 2 if statistic > 0 else 1.0
-    return VarianceTest(statistic=statistic, p_value=p_value)
+    p = float(chdtrc(1, statistic)) / 2 if statistic > 0 else 1.0
+    return VarianceTest(statistic=statistic, p=p)
 
 
 def check_options(theta: float | None, level: float) -> None:

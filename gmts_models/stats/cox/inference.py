@@ -8,10 +8,10 @@ import numpy as np
 from scipy import stats
 
 from gmts_models.outcome import Floats
+from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.cox.exact import ExactCoxFit
 from gmts_models.stats.cox.fit import CoxFit, likelihood_at
 from gmts_models.stats.cox.residuals import score_residuals
-from gmts_models.stats.cox.robust import sum_by_code
 from gmts_models.stats.cox.trouble import quadratic_form
 from gmts_models.stats.intervals import normal_quantile
 
@@ -66,8 +66,7 @@ def robust_score_test(fit: CoxFit) -> ChiSquared:
     at_zero = replace(fit, likelihood=likelihood_at(fit.data, np.zeros(len(fit.coefficients))))
     given = fit.data.given
     scores = score_residuals(at_zero) * given.weights[:, None]
-    if given.clusters is not None:
-        scores = sum_by_code(scores, given.clusters)
+    scores = sum_by_cluster(scores, given.clusters)
     total = scores.sum(axis=0)
     return _chi_squared(quadratic_form(scores.T @ scores, total), len(total))
 

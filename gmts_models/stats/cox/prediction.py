@@ -70,7 +70,8 @@ def predict_survival(
     times : (m,) months since the start.
     strata : (n,) int codes: the rank of the label among the sorted labels of the fit.
     offset : (n,) as in the fit; needed where the fit had one.
-    since : (n,) months that each is known to have stayed; default 0. Times before it give 1.
+    since : (n,) months that each is known to have stayed, or one number; default 0. Times before
+        it give 1.
     level, interval : of the limits, as in `kaplan_meier`.
 
     Returns
@@ -84,10 +85,7 @@ def predict_survival(
     curves = fit if isinstance(fit, CoxCurves) else cox_curves(fit)
     new = new_rows(curves, X, strata, offset)
     when = _months(times)
-    tenure = None if since is None else read_numbers(since, "since", "predict_survival")
-    n = len(new.X)
-    if tenure is not None and (tenure.shape != (n,) or not (tenure >= 0).all()):
-        raise InputError(f"since must be {n} months, none negative", where="since")
+    tenure = None if since is None else tenure_of(since, len(new.X))
     hazard, variance = np.empty((2, len(new.X), len(when)))
     bases = curves.baselines
     for stratum in np.unique(new.strata):
@@ -203,6 +201,15 @@ def _stretches(entry: npt.ArrayLike, exit_: npt.ArrayLike, n: int) -> tuple[Floa
             "stretches of a path must follow each other, from month 0 on", where="entry, exit_"
         )
     return begin, end
+
+
+def tenure_of(since: npt.ArrayLike | None, n: int) -> Floats:
+    """Return (n,) months that each of n people is known to have stayed; None is 0."""
+    tenure = np.zeros(n) if since is None else np.asarray(since, dtype=float)
+    tenure = np.full(n, tenure) if tenure.ndim == 0 else tenure
+    if tenure.shape != (n,) or not (np.isfinite(tenure) & (tenure >= 0)).all():
+        raise InputError(f"since must be one number, or {n}, none negative", where="since")
+    return tenure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

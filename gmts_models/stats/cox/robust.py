@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from gmts_models.errors import InputError, NotEstimableError
-from gmts_models.outcome import Floats, Ints
+from gmts_models.outcome import Floats
 from gmts_models.stats.blas import on_one_thread
+from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.cox.fit import CoxFit
 from gmts_models.stats.cox.residuals import dfbeta
 from gmts_models.stats.rows import code_labels
@@ -53,13 +53,5 @@ def robust_covariance(fit: CoxFit, clusters: npt.ArrayLike | None = None) -> Flo
                 "one cluster says nothing of how clusters differ",
                 where="robust_covariance, clusters",
             )
-        moved = sum_by_code(moved, codes)
+        moved = sum_by_cluster(moved, codes)
     return np.asarray(moved.T @ moved)
-
-
-def sum_by_code(values: Floats, codes: Ints) -> Floats:
-    """Sum rows of `values` (n, p) by their codes 0..c-1 (n,)."""
-    n = len(codes)
-    shape = (int(codes.max(initial=-1)) + 1, n)
-    sums = sparse.csc_array((np.ones(n), codes, np.arange(n + 1)), shape=shape) @ values
-    return np.asarray(sums)

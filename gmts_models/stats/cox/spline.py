@@ -1,7 +1,8 @@
 """A smooth effect of a covariate: a B-spline whose second differences are penalised.
 
 Source: Eilers & Marx (1996), Statistical Science 11:89-121; Gray (1992), JASA 87:942-951, for the
-degrees of freedom. Agrees with ``survival::coxph(... + pspline(x, df))``.
+degrees of freedom. Agrees with ``survival::coxph(... + pspline(x, df))``, but for the test of
+nonlinearity: ours is Wald's of the departure from a line, R leaves a constant's share in it.
 """
 
 from __future__ import annotations

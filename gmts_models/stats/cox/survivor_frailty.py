@@ -130,7 +130,7 @@ def fit_survivor_frailty(
     start = np.append(plain.coefficients, np.log(plain.likelihood.at.hazard))
     profile = _Profile(_survivors(grouped, np.asarray(X, dtype=float)), start)
     if theta is not None:
-        limits, test = (np.nan, np.nan), VarianceTest(statistic=np.nan, p_value=np.nan)
+        limits, test = (np.nan, np.nan), VarianceTest(statistic=np.nan, p=np.nan)
     else:
         theta = best_theta(profile.value, lambda each: profile.at(each).slope)
         limits = profile_limits(profile.value, theta, level)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from gmts_models.errors import FitError, InputError
+from gmts_models.errors import FitError
 from gmts_models.outcome import Bools, Floats
 from gmts_models.stats.cox.event_grid import EventGrid
 
@@ -19,15 +17,6 @@ FLATTENS = 0.6
 away: along a direction without a maximum each step leaves 1 / e of it, near a maximum all."""
 NEARLY = 1e-2
 """Length of a Newton step, in standard errors, from which on steps are looked at for that."""
-
-
-def name_columns(p: int, names: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names of p columns: those given, or "column 0", "column 1", ..."""
-    if names is None:
-        return tuple(f"column {j}" for j in range(p))
-    if len(names) != p:
-        raise InputError(f"X has {p} columns, names has {len(names)}", where="names")
-    return tuple(str(name) for name in names)
 
 
 def quadratic_form(V: Floats, u: Floats) -> float:

@@ -16,6 +16,7 @@ from gmts_models.stats.incidence.incidence_variance import jackknife_variance, m
 from gmts_models.stats.intervals import Interval, check_level, limits
 from gmts_models.stats.options import check_option
 from gmts_models.stats.rows import check_rows
+from gmts_models.stats.times import count_until
 
 Variance = Literal["infinitesimal jackknife", "aalen", "greenwood", "none"]
 IncidenceInterval = Literal[Interval, "complementary log-log"]
@@ -180,7 +181,7 @@ def incidence_at(
     """
     at = np.asarray(times, dtype=float)
     end = curves.time[-1] if last is None else last
-    position = np.searchsorted(curves.time, at, side="right")
+    position = count_until(curves.time, at)
     beyond = ((at > end * (1 + 1e-12)) & (curves.survival[-1] > 0)) | np.isnan(at)
     no_error = np.nan if curves.variance == "none" else 0.0
     zero, error = np.zeros((1, curves.incidence.shape[1])), np.array([no_error])

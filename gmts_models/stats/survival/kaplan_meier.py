@@ -20,7 +20,7 @@ from gmts_models.stats.survival.product_limit import (
     product_limit,
 )
 from gmts_models.stats.survival.risk_sets import risk_sets
-from gmts_models.stats.times import TIE_TOLERANCE
+from gmts_models.stats.times import TIE_TOLERANCE, count_until
 
 __all__ = [
     "Hazard",
@@ -190,7 +190,7 @@ def survival_at(
     """
     at = np.asarray(times, dtype=float)
     end = curve.time[-1] if last is None else last
-    position = np.searchsorted(curve.time, at, side="right")
+    position = count_until(curve.time, at)
     unknown = (at > end + TIE_TOLERANCE * max(1, end)) & (curve.survival[-1] > 0)
     unknown |= np.isnan(at)
     if curve.start is not None:

@@ -193,7 +193,7 @@ def same(one: FrailtyFit, other: FrailtyFit) -> None:
     np.testing.assert_allclose(one.covariance, other.covariance, rtol=1e-5, atol=1e-8)
     np.testing.assert_allclose(one.groups.estimate, other.groups.estimate, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(one.groups.lower, other.groups.lower, rtol=1e-4, atol=1e-4)
-    assert one.test.p_value == pytest.approx(other.test.p_value, rel=1e-4)
+    assert one.test.p == pytest.approx(other.test.p, rel=1e-4)
 
 
 @settings(max_examples=4, deadline=None)

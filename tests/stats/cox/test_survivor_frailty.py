@@ -47,7 +47,7 @@ def test_without_late_entry_it_is_the_gamma_frailty(seed: int) -> None:
     assert here.theta_upper == pytest.approx(there.theta_upper, rel=1e-5)
     assert here.log_likelihood == pytest.approx(there.log_likelihood, abs=1e-8)
     assert here.log_likelihood_zero == pytest.approx(there.log_likelihood_zero, abs=1e-8)
-    assert here.test.p_value == pytest.approx(there.test.p_value, rel=1e-5)
+    assert here.test.p == pytest.approx(there.test.p, rel=1e-5)
     np.testing.assert_allclose(here.coefficients, there.coefficients, rtol=1e-6)
     np.testing.assert_allclose(here.covariance, there.covariance, rtol=1e-5)
     np.testing.assert_allclose(np.log(here.frailties), there.groups.estimate, atol=1e-6)
