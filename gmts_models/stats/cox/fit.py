@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import parent_process
 from typing import get_args
 
@@ -34,11 +34,13 @@ from gmts_models.stats.cox.trouble import (
     refuse_overflow,
 )
 from gmts_models.stats.options import column_names
-from gmts_models.stats.rows import Rows, check_rows, read_matrix, read_numbers
+from gmts_models.stats.rows import Rows, check_rows, pick, read_matrix, read_numbers
 
 MOST_STEPS, MOST_HALVINGS = 60, 30
 _WORTH_A_THREAD = 500_000
 """Numbers in X from which the two passes over it take a thread each."""
+_MANY_TIMES = 4096
+"""Times of leaving from which rows are first put in the order of time."""
 _LAST_STEP = 1e-9
 """Length of a Newton step, in standard errors, after which nothing is evaluated again: what is
 left of the way is of the order of its square."""
@@ -136,9 +138,13 @@ def cox_data(
     rows = check_rows(
         exit_, left, entry, weights, strata, clusters, where="cox", merge_ties=merge_ties
     )
+    # Any cause is one here, and takes a byte.
+    rows = replace(rows, event=np.asarray(rows.left.view(np.int8)))
     matrix = read_matrix(X, len(rows))
     labels = tuple(column_names(matrix.shape[1], names))
-    if not np.isfinite(matrix.sum()) and not np.isfinite(matrix).all():
+    with np.errstate(over="ignore", invalid="ignore"):
+        centre = _mean(matrix, rows.weights)
+    if not np.isfinite(centre).all() and not np.isfinite(matrix).all():
         bad = np.flatnonzero(~np.isfinite(matrix).all(axis=0))
         raise InputError(
             "columns hold values that are missing or infinite",
@@ -155,15 +161,39 @@ def cox_data(
         offset_centre = float(np.average(moved, weights=rows.weights))
         moved = moved - offset_centre
     grid = event_grid(rows)
-    centre = rows.weights @ matrix / rows.weights.sum()
     return CoxData(
         given=rows,
-        rows=cox_rows(matrix, rows, grid, centre, moved),
+        rows=_cox_rows(matrix, rows, grid, centre, moved),
         grid=grid,
         ties=ties,
         names=labels,
         offset_centre=offset_centre,
     )
+
+
+def _cox_rows(
+    X: Floats, rows: Rows, grid: EventGrid, centre: Floats, offset: Floats | None
+) -> CoxRows:
+    if len(grid) <= _MANY_TIMES:
+        return cox_rows(X, rows, grid, centre, offset)
+    # Places are quicker found for rows in the order of time.
+    by_time = np.argsort(rows.exit)
+    ordered = Rows(
+        entry=pick(rows.entry, by_time),
+        exit=rows.exit[by_time],
+        event=rows.event[by_time],
+        weights=pick(rows.weights, by_time),
+        strata=pick(rows.strata, by_time),
+        clusters=None,
+    )
+    return cox_rows(X, ordered, grid, centre, offset, by_time)
+
+
+def _mean(X: Floats, weights: Floats) -> Floats:
+    """Return the (p,) weighted mean of the columns."""
+    if weights.strides == (0,):
+        return np.asarray(np.ones(len(X)) @ X / len(X))
+    return np.asarray(weights @ X / weights.sum())
 
 
 @on_one_thread

@@ -30,7 +30,7 @@ from scipy import sparse
 
 from gmts_models.outcome import Bools, Floats, Ints
 from gmts_models.stats.cox.event_grid import EventGrid, cumulate_down, cumulate_up, places
-from gmts_models.stats.rows import Rows
+from gmts_models.stats.rows import Rows, pick
 
 Ties = Literal["efron", "breslow"]
 
@@ -86,20 +86,29 @@ class CoxRows:
 
 
 def cox_rows(
-    X: Floats, rows: Rows, grid: EventGrid, centre: Floats, offset: Floats | None = None
+    X: Floats,
+    rows: Rows,
+    grid: EventGrid,
+    centre: Floats,
+    offset: Floats | None = None,
+    among: Ints | None = None,
 ) -> CoxRows:
-    """Sort rows by the last place of `grid` at which they are at risk, and centre X (n, p)."""
+    """Sort rows by the last place of `grid` at which they are at risk, and centre X (n, p).
+
+    Where `rows` are in another order than those of X and `offset`, `among` (n,) says in which.
+    """
     order, last, late, late_until = _in_order(rows, grid)
     left = rows.left[order]
     died = np.flatnonzero(left)
     pointer, died_pointer = _pointer(last, len(grid)), _pointer(last[died], len(grid))
     del last
+    weights = pick(rows.weights, order)
+    order = order if among is None else among[order]
     centred = np.take(X, order, axis=0)
     centred -= centre
     return CoxRows(
         X=centred,
-        # Weights of 1, which `check_rows` makes in the room of one, stay there.
-        weights=rows.weights[: len(order)] if rows.weights.strides == (0,) else rows.weights[order],
+        weights=weights,
         offset=None if offset is None else offset[order],
         left=left,
         pointer=pointer,
@@ -118,11 +127,14 @@ def _in_order(rows: Rows, grid: EventGrid) -> tuple[Ints, Ints, Ints, Ints]:
     used = (at.first <= at.last) & (rows.weights > 0)
     kept = None if used.all() else np.flatnonzero(used)
     last = at.last if kept is None else at.last[kept]
-    if len(grid) <= np.iinfo(np.uint16).max:
+    if (last[1:] >= last[:-1]).all():
+        order = np.arange(len(last))
+    elif len(grid) <= np.iinfo(np.uint16).max:
         order = np.argsort(last.astype(np.uint16), kind="stable")  # by radix
+        last = last[order]
     else:
         order = np.argsort(last)
-    last = last[order]
+        last = last[order]
     order = order if kept is None else kept[order]
     if not rows.entry.any():
         return order, last, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
@@ -346,17 +358,33 @@ class RiskMoments:
         return RiskMoments(joining=self.joining + other.joining, tied=self.tied + other.tied)
 
 
-def risk_moments(rows: CoxRows, risk: Floats, begin: int, end: int) -> RiskMoments:
-    """Sum r x over the rows by their places begin..end-1 of the grid."""
+def risk_moments(
+    rows: CoxRows, risk: Floats, begin: int, end: int, tied: Ints | None = None
+) -> RiskMoments:
+    """Sum r x over the rows by their places begin..end-1 of the grid.
+
+    T1 is wanted only where several leave: `tied` (t,) names these places, default all.
+    """
     joining = _weigh_neighbours(rows, risk, rows.pointer[begin : end + 1])
     late_of = slice(*np.searchsorted(rows.late_until, [begin, end]))
     if late_of.stop > late_of.start:
         late = rows.late[late_of]
         pointer = _pointer(rows.late_until[late_of] - begin, end - begin)
         joining -= _weigh_rows(rows, risk[late], late, pointer)
-    died = rows.died[rows.died_pointer[begin] : rows.died_pointer[end]]
-    pointer = rows.died_pointer[begin : end + 1] - rows.died_pointer[begin]
-    return RiskMoments(joining=joining, tied=_weigh_rows(rows, risk[died], died, pointer))
+    here = np.arange(begin, end)
+    if tied is not None:
+        here = tied[slice(*np.searchsorted(tied, [begin, end]))]
+    if len(here) == end - begin:
+        died = rows.died[rows.died_pointer[begin] : rows.died_pointer[end]]
+        pointer = rows.died_pointer[begin : end + 1] - rows.died_pointer[begin]
+        return RiskMoments(joining=joining, tied=_weigh_rows(rows, risk[died], died, pointer))
+    T1 = np.zeros_like(joining)
+    if len(here):
+        first, number = rows.died_pointer[here], np.diff(rows.died_pointer)[here]
+        pointer = np.append(0, np.cumsum(number))
+        died = rows.died[np.repeat(first - pointer[:-1], number) + np.arange(pointer[-1])]
+        T1[here - begin] = _weigh_rows(rows, risk[died], died, pointer)
+    return RiskMoments(joining=joining, tied=T1)
 
 
 def _weigh_neighbours(rows: CoxRows, values: Floats, pointer: Ints) -> Floats:
@@ -379,14 +407,17 @@ def _weigh_rows(rows: CoxRows, values: Floats, which: Ints, pointer: Ints) -> Fl
 def risk_blocks(
     rows: CoxRows, grid: EventGrid, risk: Floats, size: int = _PLACES_AT_ONCE
 ) -> Iterator[tuple[slice, Floats, Floats]]:
-    """Yield places with their S1 and T1 (both (places, p)), some at a time, the latest first."""
+    """Yield places with their S1 and T1 (both (places, p)), some at a time, the latest first.
+
+    T1 is 0 where one row leaves alone: nothing is made of it there.
+    """
     above = np.zeros(rows.X.shape[1])  # S1 at the place after, where that is of the same stratum
     for end in range(len(grid), 0, -size):
         begin = max(0, end - size)
         starts = grid.starts[slice(*np.searchsorted(grid.starts, [begin, end]))] - begin
         whole = len(starts) > 0 and starts[0] == 0
         edges = starts if whole else np.append(0, starts).astype(np.int64)
-        moments = risk_moments(rows, risk, begin, end)
+        moments = risk_moments(rows, risk, begin, end, grid.tied)
         moments.joining[-1] += above
         S1 = cumulate_down(moments.joining, edges)
         above = np.zeros_like(above) if whole else S1[0]
