@@ -20,10 +20,15 @@ def machine() -> dict[str, str | float | None]:
     return {
         "processor": _line("/proc/cpuinfo", "model name") or platform.processor(),
         "cores": os.cpu_count(),
-        "memory": _line("/proc/meminfo", "MemTotal"),
+        "memory": _memory(),
         "system": f"{platform.system()} {platform.machine()}",
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
+
+
+def _memory() -> str:
+    kilobytes = _line("/proc/meminfo", "MemTotal").partition(" ")[0]
+    return f"{int(kilobytes) / 2**20:.0f} GiB" if kilobytes.isdigit() else ""
 
 
 def _line(path: str, name: str) -> str:
