@@ -2,8 +2,8 @@
 
 Estimators here multiply long, narrow matrices a chunk at a time. One thread of BLAS does that
 quickest: with two, chunks of some thousand rows and products with a vector wait for each other,
-the more so on a busy machine (a Cox fit of a million rows by 20 columns took two to four times as
-long), and under joblib's workers each would start its own.
+the more so on a busy machine (a Cox fit of a million rows by 20 columns then took over twice as
+long, one of 100,000 rows five times), and under joblib's workers each would start its own.
 """
 
 from __future__ import annotations
