@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gmts_models.data.load import load_trainees as load_trainees
-    from gmts_models.data.open_data import load_dataset as load_dataset
+    from gmts_models.data.open.datasets import load_dataset as load_dataset
     from gmts_models.data.people import Checked as Checked
     from gmts_models.data.people import People as People
-    from gmts_models.data.synthetic import simulate_trainees as simulate_trainees
+    from gmts_models.data.synthetic.scheme import simulate_trainees as simulate_trainees
     from gmts_models.errors import GmtsError as GmtsError
     from gmts_models.evaluation.evaluate import Evaluation as Evaluation
     from gmts_models.evaluation.evaluate import evaluate as evaluate
@@ -59,11 +59,11 @@ _HOME = {
     "build_features": "features.table",
     "evaluate": "evaluation.evaluate",
     "fit": "models.fitted",
-    "load_dataset": "data.open_data",
+    "load_dataset": "data.open.datasets",
     "load_trainees": "data.load",
     "retention_table": "reporting.retention",
     "run_experiment": "experiment",
-    "simulate_trainees": "data.synthetic",
+    "simulate_trainees": "data.synthetic.scheme",
 }
 
 __version__ = version("gmts_models")

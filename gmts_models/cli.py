@@ -142,7 +142,7 @@ def simulate(
 ) -> None:
     """Write a synthetic scheme's table of trainees."""
     from gmts_models.console import say
-    from gmts_models.data.synthetic import simulate_trainees
+    from gmts_models.data.synthetic.scheme import simulate_trainees
 
     people = simulate_trainees(seed, cohorts=range(first_cohort, last_cohort + 1))
     _write_table(people.trainees, out)

@@ -14,7 +14,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from gmts_models.data.rejections import summarise_rejected
+from gmts_models.data.checking.rejections import summarise_rejected
 from gmts_models.disclosure import show_count
 from gmts_models.run_record import event_words
 

@@ -17,11 +17,11 @@ import pandas as pd
 
 from gmts_models.config import ExperimentConfig, FileData, OpenData, SyntheticData
 from gmts_models.config.file import config_sha256, dump_yaml, read_config, shareable
+from gmts_models.data.checking.rejections import summarise_rejected
 from gmts_models.data.load import load_trainees
-from gmts_models.data.open_data import load_dataset
+from gmts_models.data.open.datasets import load_dataset
 from gmts_models.data.people import Checked
-from gmts_models.data.rejections import summarise_rejected
-from gmts_models.data.synthetic import simulate_trainees
+from gmts_models.data.synthetic.scheme import simulate_trainees
 from gmts_models.disclosure import is_small
 from gmts_models.errors import GmtsError, PublishError
 from gmts_models.evaluation.evaluate import Evaluation, evaluate

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from gmts_models import cli
-from gmts_models.data.synthetic import simulate_trainees
+from gmts_models.data.synthetic.scheme import simulate_trainees
 
 ROOT = Path(__file__).parents[1]
 

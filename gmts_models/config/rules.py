@@ -11,7 +11,7 @@ from typing import Any
 
 from gmts_models.config.problems import KeyPath, Problem, clip, did_you_mean
 from gmts_models.config.tree import Tree
-from gmts_models.data.columns import BY_NAME
+from gmts_models.data.contract.columns import BY_NAME
 
 NEED_PATH = frozenset({"nlswork", "unemployment_mccall"})
 """Open data sets that are read from the user's copy; the others come with lifelines."""

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from gmts_models.config import Endpoint
-from gmts_models.data.columns import DESTINATIONS
+from gmts_models.data.contract.columns import DESTINATIONS
 from gmts_models.data.months import months_between
 from gmts_models.data.people import People
 from gmts_models.errors import InputError

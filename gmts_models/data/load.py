@@ -11,15 +11,8 @@ import numpy as np
 import pandas as pd
 
 from gmts_models.config import AttributeSpec
-from gmts_models.data.cells import Cells, label_key, read_cells
-from gmts_models.data.checks import Records, check_records, observed_until
-from gmts_models.data.columns import TRAINEES, Column
-from gmts_models.data.dates import check_format, read_date
-from gmts_models.data.layout import Layout, match_columns, suggest
-from gmts_models.data.parsing import parse_column
-from gmts_models.data.people import Checked, People
-from gmts_models.data.reading import RawTable, read_table
-from gmts_models.data.rejections import (
+from gmts_models.data.checking.layout import Layout, match_columns, suggest
+from gmts_models.data.checking.rejections import (
     Problem,
     Violation,
     count_reasons,
@@ -27,6 +20,13 @@ from gmts_models.data.rejections import (
     rejected_rows,
     violation,
 )
+from gmts_models.data.checking.trainees import Records, check_records, observed_until
+from gmts_models.data.contract.columns import TRAINEES, Column
+from gmts_models.data.people import Checked, People
+from gmts_models.data.reading.cells import Cells, label_key, read_cells
+from gmts_models.data.reading.dates import check_format, read_date
+from gmts_models.data.reading.files import RawTable, read_table
+from gmts_models.data.reading.parsing import parse_column
 from gmts_models.errors import DataError, InputError
 from gmts_models.outcome import Ints
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from gmts_models.data.columns import Column
+from gmts_models.data.contract.columns import Column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

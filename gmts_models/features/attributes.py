@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from gmts_models.data.columns import BY_NAME, Column
+from gmts_models.data.contract.columns import BY_NAME, Column
 from gmts_models.data.people import People
 
 AGE_BANDS = (

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from gmts_models.data.columns import SPECIALISMS
+from gmts_models.data.contract.columns import SPECIALISMS
 from gmts_models.reporting.run_folder import ALL
 
 INK, MUTED, RULE, GREY, ACCENT = "#1b2733", "#4c5a67", "#d5dce2", "#8b96a0", "#005eb8"

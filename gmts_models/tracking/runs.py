@@ -14,7 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from gmts_models.data.columns import TRAINEES
+from gmts_models.data.contract.columns import TRAINEES
 from gmts_models.errors import DataError, InputError
 from gmts_models.run_record import FILE, RunRecord, read_record
 from gmts_models.tracking.client import hide_password

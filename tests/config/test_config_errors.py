@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gmts_models.config.file import dump_yaml, read_config
 from gmts_models.config.rules import FIRST_COHORT, LAST_COHORT, NEED_PATH, WITHOUT_COHORTS
 from gmts_models.config.schema import EXAMPLES, MEANINGS, PATTERNS, choices, find, json_schema
-from gmts_models.data.open_data import DATASETS
+from gmts_models.data.open.datasets import DATASETS
 from gmts_models.errors import ConfigError
 
 GOOD = """name: small

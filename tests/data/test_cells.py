@@ -9,7 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gmts_models.data.cells import MISSING_WORDS, UNREADABLE, as_text, fold_label, read_cells
+from gmts_models.data.reading.cells import (
+    MISSING_WORDS,
+    UNREADABLE,
+    as_text,
+    fold_label,
+    read_cells,
+)
 
 
 def values(cells):

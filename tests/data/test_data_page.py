@@ -9,9 +9,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from gmts_models.config import FileData
-from gmts_models.data.cells import MISSING_WORDS
-from gmts_models.data.columns import TRAINEES, Column
-from gmts_models.data.parsing import CAUSE_UNKNOWN, NO, STILL_THERE, YES
+from gmts_models.data.contract.columns import TRAINEES, Column
+from gmts_models.data.reading.cells import MISSING_WORDS
+from gmts_models.data.reading.parsing import CAUSE_UNKNOWN, NO, STILL_THERE, YES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
 START, END = "<!-- columns of the contract -->\n", "<!-- end of the columns -->"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmts_models.data.cells import UNREADABLE
-from gmts_models.data.dates import check_format, read_date
-from gmts_models.data.rejections import Problem
+from gmts_models.data.checking.rejections import Problem
+from gmts_models.data.reading.cells import UNREADABLE
+from gmts_models.data.reading.dates import check_format, read_date
 from gmts_models.errors import InputError
 
 ANY_DAY = st.dates(dt.date(1700, 1, 1), dt.date(2199, 12, 31))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gmts_models.data.columns import DESTINATIONS
+from gmts_models.data.contract.columns import DESTINATIONS
 from gmts_models.data.endpoints import build_outcome
 from gmts_models.data.people import People
 from gmts_models.errors import InputError

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from gmts_models.config import AttributeSpec
-from gmts_models.data.columns import Column
-from gmts_models.data.layout import match_columns
-from gmts_models.data.reading import read_table
+from gmts_models.data.checking.layout import match_columns
+from gmts_models.data.contract.columns import Column
+from gmts_models.data.reading.files import read_table
 from gmts_models.errors import InputError
 
 DATED = ["trainee_id", "specialism", "start_date", "leave_nhs_date"]

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from gmts_models.config import AttributeSpec
+from gmts_models.data.checking.rejections import summarise_rejected
 from gmts_models.data.endpoints import build_outcome
 from gmts_models.data.load import load_trainees
-from gmts_models.data.rejections import summarise_rejected
 from gmts_models.errors import DataError, InputError
 
 CENSUS = "2022-09-01"

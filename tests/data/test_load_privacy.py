@@ -7,9 +7,9 @@ import traceback
 import pandas as pd
 import pytest
 
-from gmts_models.data.columns import TRAINEES
+from gmts_models.data.checking.rejections import summarise_rejected
+from gmts_models.data.contract.columns import TRAINEES
 from gmts_models.data.load import load_trainees
-from gmts_models.data.rejections import summarise_rejected
 from gmts_models.errors import GmtsError
 
 CANARY = "Qzx7Canary"

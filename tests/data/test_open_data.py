@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from gmts_models.config import ExperimentConfig, FileData, OpenData
 from gmts_models.data.endpoints import build_outcome
 from gmts_models.data.months import DAYS_PER_MONTH
-from gmts_models.data.open_data import DATASETS, describe_dataset, load_dataset
+from gmts_models.data.open.datasets import DATASETS, describe_dataset, load_dataset
 from gmts_models.data.people import Checked
 from gmts_models.errors import DataError, InputError
 from gmts_models.outcome import UNKNOWN_CAUSE
@@ -445,7 +445,7 @@ def test_a_torn_row_is_rejected_under_its_number(tmp_path: Path) -> None:
 
 
 def test_importing_does_not_import_lifelines() -> None:
-    code = "import sys, gmts_models.data.open_data; sys.exit('lifelines' in sys.modules)"
+    code = "import sys, gmts_models.data.open.datasets; sys.exit('lifelines' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=False, env=dict(os.environ))
     assert done.returncode == 0
 

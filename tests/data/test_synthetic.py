@@ -14,14 +14,14 @@ import pytest
 from lifelines import CoxPHFitter
 from scipy import stats
 
-from gmts_models.data import synthetic_assumptions as assumed
-from gmts_models.data.columns import PROTECTED, SPECIALISMS, TRAINEES
+from gmts_models.data.contract.columns import PROTECTED, SPECIALISMS, TRAINEES
 from gmts_models.data.endpoints import build_outcome
 from gmts_models.data.load import load_trainees
 from gmts_models.data.months import add_months, months_between, to_days
 from gmts_models.data.people import People
-from gmts_models.data.synthetic import RISK_MONTHS, simulate_trainees
-from gmts_models.data.synthetic_figures import PUBLISHED, PublishedFigures, published_figures
+from gmts_models.data.synthetic import assumptions as assumed
+from gmts_models.data.synthetic.figures import PUBLISHED, PublishedFigures, published_figures
+from gmts_models.data.synthetic.scheme import RISK_MONTHS, simulate_trainees
 from gmts_models.errors import InputError
 from gmts_models.features.table import build_features
 from gmts_models.models.cox import CoxPH

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gmts_models.data.columns import BY_NAME, Column
+from gmts_models.data.contract.columns import BY_NAME, Column
 from gmts_models.data.people import People
 from gmts_models.errors import InputError
 from gmts_models.features.attributes import BUILT_IN, available, default_names

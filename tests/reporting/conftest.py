@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gmts_models.data.columns import SPECIALISMS
+from gmts_models.data.contract.columns import SPECIALISMS
 from gmts_models.disclosure import suppress_counts
 from gmts_models.stats.survival.kaplan_meier import exact_limits, kaplan_meier, survival_at
 

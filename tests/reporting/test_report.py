@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gmts_models.data.columns import SPECIALISMS
+from gmts_models.data.contract.columns import SPECIALISMS
 from gmts_models.errors import InputError
 from gmts_models.reporting import report, write_figures, write_report
 from gmts_models.reporting.words import percent

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gmts_models.data.columns import SPECIALISMS
+from gmts_models.data.contract.columns import SPECIALISMS
 from gmts_models.reporting import write_report
 
 pytestmark = pytest.mark.browser

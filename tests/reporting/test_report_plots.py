@@ -16,7 +16,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 import gmts_models.reporting
-from gmts_models.data.columns import SPECIALISMS
+from gmts_models.data.contract.columns import SPECIALISMS
 from gmts_models.errors import InputError
 from gmts_models.reporting import plot_calibration, plot_leaderboard, plot_retention
 from gmts_models.reporting.plots import save_png, to_svg

@@ -12,10 +12,17 @@ from typing import Any, assert_never
 import numpy as np
 import pandas as pd
 
-from gmts_models.data.cells import UNREADABLE, Cells, Value, as_text, fold_label, read_levels
-from gmts_models.data.columns import Column
-from gmts_models.data.dates import read_date
-from gmts_models.data.rejections import Problem, Violation, violation
+from gmts_models.data.checking.rejections import Problem, Violation, violation
+from gmts_models.data.contract.columns import Column
+from gmts_models.data.reading.cells import (
+    UNREADABLE,
+    Cells,
+    Value,
+    as_text,
+    fold_label,
+    read_levels,
+)
+from gmts_models.data.reading.dates import read_date
 from gmts_models.errors import InputError
 from gmts_models.outcome import Bools, Ints
 

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from gmts_models.data.load import load_trainees
-from gmts_models.data.nlswork import nlswork_records
-from gmts_models.data.open_records import (
+from gmts_models.data.open.nlswork import nlswork_records
+from gmts_models.data.open.records import (
     Prepared,
     head_of_government_records,
     rejection_lines,
@@ -26,7 +26,7 @@ from gmts_models.data.open_records import (
     unemployment_records,
 )
 from gmts_models.data.people import Checked
-from gmts_models.data.reading import read_table
+from gmts_models.data.reading.files import read_table
 from gmts_models.errors import DataError, InputError
 
 

@@ -1,7 +1,7 @@
 """What the synthetic scheme is made of: every number, with its source or the word assumed.
 
 Nothing here was estimated from trainees. Three hazards are calibrated, so that the three published
-retention figures come out (``synthetic_figures.py``); ``docs/synthetic.md`` says all this for
+retention figures come out (``figures.py``); ``docs/synthetic.md`` says all this for
 readers.
 """
 
@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from gmts_models.data.columns import SPECIALISMS
+from gmts_models.data.contract.columns import SPECIALISMS
 from gmts_models.outcome import Floats
 
 # ------------------------------------------------------------- intakes

@@ -11,8 +11,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from gmts_models.data.cells import Value, as_text
-from gmts_models.data.rejections import Problem
+from gmts_models.data.checking.rejections import Problem
+from gmts_models.data.reading.cells import Value, as_text
 from gmts_models.errors import InputError
 
 FIRST_YEAR, LAST_YEAR = 1700, 2199

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, NoReturn
 
 from gmts_models.config import AttributeSpec
-from gmts_models.data.columns import BY_NAME, REQUIRED, TRAINEES, Column
-from gmts_models.data.reading import RawTable
+from gmts_models.data.contract.columns import BY_NAME, REQUIRED, TRAINEES, Column
+from gmts_models.data.reading.files import RawTable
 from gmts_models.errors import InputError
 
 READY = ("duration_months", "event", "entry_months")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from gmts_models.data.columns import Column
+from gmts_models.data.contract.columns import Column
 from gmts_models.data.months import DAYS_PER_MONTH
 from gmts_models.errors import DataError
 

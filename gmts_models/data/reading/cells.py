@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import pandas as pd
 
-from gmts_models.data.rejections import Problem, Violation
+from gmts_models.data.checking.rejections import Problem, Violation
 from gmts_models.outcome import Bools, Ints
 
 MISSING_WORDS = ("NA", "N/A", "#N/A", "NULL", "NaN", "NaT", "<NA>")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmts_models.data.reading import read_table
+from gmts_models.data.reading.files import read_table
 from gmts_models.errors import DataError, InputError
 
 HEADER = "id,name,day"

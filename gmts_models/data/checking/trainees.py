@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gmts_models.data.checking.rejections import Problem, Violation, violation
 from gmts_models.data.months import Days
-from gmts_models.data.parsing import Parsed
-from gmts_models.data.rejections import Problem, Violation, violation
+from gmts_models.data.reading.parsing import Parsed
 from gmts_models.outcome import Bools, Floats, Ints
 
 _LISTED_ROWS = 5

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gmts_models.data.columns import Column
-from gmts_models.data.open_records import (
+from gmts_models.data.contract.columns import Column
+from gmts_models.data.open.records import (
     Prepared,
     as_flag,
     as_number,

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gmts_models.data import synthetic_assumptions as assumed
+from gmts_models.data.synthetic import assumptions as assumed
 from gmts_models.outcome import Bools, Floats
 
 Labels = npt.NDArray[np.object_]

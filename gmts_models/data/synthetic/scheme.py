@@ -4,7 +4,7 @@ Time of leaving is discrete: whole months of service. With eta the log hazard of
 of the effects of attributes, specialism and cohort, P(still in the NHS after month m) is
 exp(-H(m) exp(eta)), H being the cumulative baseline hazard of a scheme of that length. So hazards
 are proportional, the step at completion included, and a Cox model stratified by specialism and
-cohort estimates the coefficients. The numbers are in ``synthetic_assumptions.py``.
+cohort estimates the coefficients. The numbers are in ``assumptions.py``.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gmts_models.data import synthetic_assumptions as assumed
-from gmts_models.data.columns import TRAINEES
-from gmts_models.data.dates import read_date
+from gmts_models.data.checking.rejections import Problem
+from gmts_models.data.contract.columns import TRAINEES
 from gmts_models.data.months import Days, add_months, months_between
 from gmts_models.data.people import People, Truth
-from gmts_models.data.rejections import Problem
-from gmts_models.data.synthetic_attributes import Labels, draw_attributes, draw_labels
+from gmts_models.data.reading.dates import read_date
+from gmts_models.data.synthetic import assumptions as assumed
+from gmts_models.data.synthetic.attributes import Labels, draw_attributes, draw_labels
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats, Ints
 

@@ -1,0 +1,1 @@
+"""Which rows are valid, and why the others are not."""

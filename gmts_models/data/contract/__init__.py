@@ -1,0 +1,1 @@
+"""What each table of people holds: columns, kinds, labels, when each is known."""

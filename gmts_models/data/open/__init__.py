@@ -1,0 +1,1 @@
+"""Open data sets on people who stay or leave."""

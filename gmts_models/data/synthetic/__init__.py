@@ -1,0 +1,1 @@
+"""A scheme that never existed, with the truth about it."""
