@@ -10,18 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from gmts_models.config import ExperimentConfig, FileData, OpenData, SyntheticData
+from gmts_models.config import ExperimentConfig
 from gmts_models.config.file import config_sha256, dump_yaml, read_config, shareable
 from gmts_models.data.checking.rejections import summarise_rejected
-from gmts_models.data.load import load_trainees
-from gmts_models.data.open.datasets import load_dataset
 from gmts_models.data.people import Checked
-from gmts_models.data.synthetic.scheme import simulate_trainees
+from gmts_models.data.source import load_source
 from gmts_models.disclosure import is_small
 from gmts_models.errors import GmtsError, PublishError
 from gmts_models.evaluation.evaluate import Evaluation, evaluate
@@ -114,7 +112,7 @@ def run_experiment(
     where = find_store(Path(store) if store is not None else spec.store)
     check_writable(where.runs)
     report("reading data", 0, 1)
-    checked = load_people(spec)
+    checked = load_source(spec.data, seed=spec.seed)
     table = build_features(checked.valid, endpoint=spec.endpoint, features=spec.features)
     retention = retention_table(
         checked.valid,
@@ -177,35 +175,6 @@ def run_experiment(
         publish_error=trouble,
         seconds=record.seconds,
     )
-
-
-def load_people(spec: ExperimentConfig) -> Checked:
-    """Read, draw or fetch the people that a configuration names."""
-    data = spec.data
-    match data:
-        case SyntheticData():
-            people = simulate_trainees(
-                spec.seed if data.seed is None else data.seed,
-                cohorts=range(data.first_cohort, data.last_cohort + 1),
-            )
-            nothing = pd.DataFrame(columns=["row", "column", "reason", "fix"])
-            return Checked(valid=people, rejected=nothing, n_rows=len(people))
-        case FileData():
-            return load_trainees(
-                data.path,
-                scheme=data.scheme,
-                columns=data.columns,
-                labels=data.labels,
-                attributes=data.attributes,
-                date_format=data.date_format,
-                census_date=data.census_date,
-                sheet=data.sheet,
-                encoding=data.encoding,
-                leaving=data.leaving,
-            )
-        case OpenData():
-            return load_dataset(data.name, data.path)
-    assert_never(data)
 
 
 def _coefficients(

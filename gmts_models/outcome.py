@@ -43,6 +43,9 @@ class Outcome:
     causes : names of the causes 1..k; default ``("left",)`` for one, else ``("cause 1", ...)``.
     ids : (n,) labels of people, where one person has several start-stop rows. The rows of one
         person must not overlap, and only the last may end in an event. Default: a person a row.
+    clocks : (n,) labels of the clock that each row is timed by, where a person stands on several:
+        rows of one person overlap in time when they have their own prediction dates. Only checked,
+        not kept. Default: one clock.
     index : the index of the frame that these rows belong to; default that of those of entry, exit
         and event that are Series, which must agree. Models refuse an X whose index differs.
 
@@ -73,6 +76,7 @@ class Outcome:
         causes: Sequence[str] | None = None,
         ids: npt.ArrayLike | None = None,
         *,
+        clocks: npt.ArrayLike | None = None,
         index: pd.Index[Any] | None = None,
     ) -> None:
         for part in (entry, exit, event):
@@ -94,7 +98,7 @@ class Outcome:
                 raise InputError(f"exit has {n} rows, {name} has {length}", where=f"Outcome.{name}")
         _check_times(entry_, exit_)
         causes_ = _cause_names(event_, causes)
-        ids_ = None if ids is None else _person_codes(ids, entry_, exit_, event_)
+        ids_ = None if ids is None else _person_codes(ids, clocks, entry_, exit_, event_)
         if index is not None and len(index) != n:
             raise InputError(f"index has {len(index)} labels for {n} rows", where="Outcome.index")
         for array in (entry_, exit_, event_, ids_):
@@ -228,15 +232,22 @@ def _cause_names(event: Ints, causes: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(str(cause) for cause in causes)
 
 
-def _person_codes(ids: npt.ArrayLike, entry: Floats, exit_: Floats, event: Ints) -> Ints:
-    labels = pd.Series(np.asarray(ids))
-    if len(labels) != len(exit_):
-        raise InputError(f"exit has {len(exit_)} rows, ids has {len(labels)}", where="Outcome.ids")
-    if labels.isna().any():
-        raise InputError("some ids are missing", where="Outcome.ids")
-    codes = pd.factorize(labels)[0].astype(np.int64)
-    order = np.lexsort((entry, codes))
-    same = codes[order][1:] == codes[order][:-1]
+def _label_codes(labels: npt.ArrayLike, n: int, name: str) -> Ints:
+    given = pd.Series(np.asarray(labels))
+    if len(given) != n:
+        raise InputError(f"exit has {n} rows, {name} has {len(given)}", where=f"Outcome.{name}")
+    if given.isna().any():
+        raise InputError(f"some {name} are missing", where=f"Outcome.{name}")
+    return pd.factorize(given)[0].astype(np.int64)
+
+
+def _person_codes(
+    ids: npt.ArrayLike, clocks: npt.ArrayLike | None, entry: Floats, exit_: Floats, event: Ints
+) -> Ints:
+    codes = _label_codes(ids, len(exit_), "ids")
+    clock = np.zeros_like(codes) if clocks is None else _label_codes(clocks, len(exit_), "clocks")
+    order = np.lexsort((entry, clock, codes))
+    same = (codes[order][1:] == codes[order][:-1]) & (clock[order][1:] == clock[order][:-1])
     overlap = np.zeros(len(codes), dtype=bool)
     overlap[order[1:]] = same & (entry[order][1:] < exit_[order][:-1])
     if overlap.any():

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 Endpoint = Literal["left_nhs", "left_scheme", "post_scheme"]
 Horizon = Annotated[float, Field(gt=0, le=1200)]
+Landmark = Annotated[int, Field(ge=0, le=1200)]
+At = Literal["start", "scheme_end"] | Landmark | str
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)]
 
@@ -26,12 +28,16 @@ class _Spec(BaseModel):
 
 
 class AttributeSpec(_Spec):
-    """A column of the user's own, beyond the contract, known on the start date."""
+    """A column of the user's own, beyond the contract."""
 
     kind: Literal["category", "number", "flag"]
     unit: str | None = None
     meaning: str = ""
     protected: bool = False
+    known: str | None = None
+    """When the fact is known: ``start`` (before the first day), or a date column of the same table
+    from the day after which it is. Default: not said, and then no feature of a prediction date after
+    the start."""
 
 
 class SyntheticData(_Spec):
@@ -44,22 +50,75 @@ class SyntheticData(_Spec):
     """Default: the experiment's seed."""
 
 
-class FileData(_Spec):
-    """A user's own CSV, Excel or Parquet file."""
+class _Layout(_Spec):
+    """How the columns of a table are to be read."""
+
+    columns: dict[str, str] = {}
+    """Name in the contract: name in the table."""
+    labels: dict[str, dict[str, str]] = {}
+    """Column: {label in the table: label in the contract}."""
+    attributes: dict[str, AttributeSpec] = {}
+    date_format: str | None = None
+    sheet: str | None = None
+    encoding: str = "utf-8"
+
+
+class TableSpec(_Layout):
+    """A table beside that of the trainees: placements, surveys, assessments, roles, a series."""
+
+    path: Path | None = None
+    """Relative to the folder of the configuration file; default: found beside the trainees."""
+    table: str | None = None
+    """Of the database, where the trainees come from one."""
+    query: str | None = None
+    """A SELECT of the database, in place of a table."""
+
+
+TableName = Literal["placements", "surveys", "assessments", "roles", "labour_market"]
+
+
+class FileData(_Layout):
+    """A user's own CSV, Excel or Parquet file, or a folder of them."""
 
     source: Literal["file"] = "file"
     path: Path
-    """Relative to the folder of the configuration file; ``${NAME}`` is an environment variable."""
-    sheet: str | None = None
+    """Of a file, or of a folder that holds trainees.csv (or .xlsx, .parquet) and the other tables;
+    relative to the folder of the configuration file; ``${NAME}`` is an environment variable."""
+    tables: dict[TableName, TableSpec] = {}
+    """Tables beside the trainees, by name."""
     scheme: Literal["gmts", "any"] = "gmts"
-    columns: dict[str, str] = {}
-    """Name in the contract: name in the file."""
-    labels: dict[str, dict[str, str]] = {}
-    """Column: {label in the file: label in the contract}."""
-    attributes: dict[str, AttributeSpec] = {}
-    date_format: str | None = None
     census_date: str | None = None
-    encoding: str = "utf-8"
+    leaving: str | None = None
+
+
+class DatabaseData(_Layout):
+    """Tables or queries of an SQL database."""
+
+    source: Literal["database"] = "database"
+    url: str
+    """Of SQLAlchemy: ``postgresql+pg8000://user@host/database``; ``${NAME}`` is an environment
+    variable, the place for a password. It is never kept with the results."""
+    table: str | None = None
+    """With the trainees."""
+    query: str | None = None
+    """A SELECT that gives the trainees, in place of a table."""
+    tables: dict[TableName, TableSpec] = {}
+    """Tables beside the trainees, by name."""
+    scheme: Literal["gmts", "any"] = "gmts"
+    census_date: str | None = None
+    leaving: str | None = None
+
+
+class SnapshotData(_Layout):
+    """Staff-in-post extracts: a row a person in post on each date."""
+
+    source: Literal["snapshots"] = "snapshots"
+    path: Path
+    """Of a folder with a file for each date, or of one file with all; relative to the folder of the
+    configuration file; ``${NAME}`` is an environment variable."""
+    grace_months: Annotated[int, Field(ge=0, le=120)] = 3
+    """Who is missing for no longer than this and comes back has not left."""
+    scheme: Literal["gmts", "any"] = "gmts"
     leaving: str | None = None
 
 
@@ -72,7 +131,10 @@ class OpenData(_Spec):
     """Of the CSV, for the sets that do not come with an installed package."""
 
 
-DataSpec = Annotated[SyntheticData | FileData | OpenData, Field(discriminator="source")]
+DataSpec = Annotated[
+    SyntheticData | FileData | DatabaseData | SnapshotData | OpenData,
+    Field(discriminator="source"),
+]
 
 
 # -------------------------------------------------------------- models
@@ -204,6 +266,10 @@ class ExperimentConfig(_Spec):
     endpoint: Endpoint = "left_nhs"
     horizons: Annotated[tuple[Horizon, ...], Field(min_length=1)] = (12, 24, 36, 60)
     features: Literal["default"] | tuple[str, ...] = "default"
+    at: At = "start"
+    landmarks: Annotated[tuple[Landmark, ...], Field(min_length=1)] | None = None
+    """Several prediction dates stacked, in months since the start: each is a row of a person.
+    In place of ``at``."""
     models: Annotated[tuple[ModelSpec, ...], Field(min_length=1)]
     evaluation: EvaluationSpec = EvaluationSpec()
     disclosure: DisclosureSpec = DisclosureSpec()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import pandas as pd
 
 from gmts_models.data.contract.columns import Column
+
+Resolution = Literal["day", "month", "year", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,14 +31,19 @@ class Truth:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class People:
-    """Checked records, one row a trainee, in the columns of the contract.
+    """Checked records: one row a trainee in the columns of the contract, and dated records of them.
 
     Attributes
     ----------
     trainees : (n, c) frame with a plain 0..n-1 index. Dates are datetime64, categories are
         text, flags are nullable booleans, missing values are missing.
     attributes : columns beyond the contract that the user declared, by name.
+    tables : dated records beside the trainees, by name (``contract/tables.py``); each frame has a
+        plain index, and its trainee_id are among the trainees'. A table that was not given is not
+        there.
+    table_attributes : by table, the columns beyond the contract that the user declared.
     census_date : the day up to which follow-up is known; None where durations came ready.
+    resolution : how finely times are told: "day", "month" or "year", or "unknown".
     scheme : "gmts", or "any" for a scheme with other groups and destinations.
     leaving : what the event means, in words: "leaving the NHS".
     source : where the records came from, without folders or people's names.
@@ -45,7 +53,10 @@ class People:
 
     trainees: pd.DataFrame
     attributes: dict[str, Column] = field(default_factory=dict)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    table_attributes: Mapping[str, Mapping[str, Column]] = field(default_factory=dict)
     census_date: pd.Timestamp | None = None
+    resolution: Resolution = "unknown"
     scheme: Literal["gmts", "any"] = "gmts"
     leaving: str = "leaving the NHS"
     source: str = "a table in memory"
@@ -63,7 +74,8 @@ class People:
     def __repr__(self) -> str:
         made = ", synthetic" if self.synthetic else ""
         census = f", census {self.census_date:%Y-%m-%d}" if self.census_date is not None else ""
-        return f"People(n={len(self)}, columns={self.trainees.shape[1]}{census}{made})"
+        tables = f", tables: {', '.join(self.tables)}" if self.tables else ""
+        return f"People(n={len(self)}, columns={self.trainees.shape[1]}{tables}{census}{made})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -14,7 +14,8 @@ from gmts_models.config import Endpoint
 from gmts_models.data.endpoints import build_outcome
 from gmts_models.data.people import People
 from gmts_models.errors import InputError
-from gmts_models.features.attributes import available, default_names
+from gmts_models.features.catalogue import available, default_names
+from gmts_models.features.known import known_at_start
 from gmts_models.outcome import Floats, Ints, Outcome
 
 UNKNOWN = "unknown"
@@ -96,7 +97,9 @@ def build_features(
             where=f"at={at!r}",
             fix='say at="start"; facts that come later need dated records',
         )
-    names = default_names(people) if features == "default" else tuple(features)
+    names = (
+        default_names(people, known_at_start(people)) if features == "default" else tuple(features)
+    )
     followed = build_outcome(people, endpoint)
     part = people.trainees.iloc[followed.rows]
     return FeatureTable(
@@ -123,7 +126,9 @@ def make_features(people: People, names: Sequence[str]) -> pd.DataFrame:
                 where="features",
                 fix=f"choose among {', '.join(sorted(ready))}",
             )
-    return pd.DataFrame({name: ready[name].derive(people.trainees) for name in names})
+    known = known_at_start(people)
+    made = {name: ready[name].values(known) for name in names}
+    return pd.DataFrame(made).set_axis(people.trainees.index, axis=0)
 
 
 def _cohorts(frame: pd.DataFrame) -> pd.Series:

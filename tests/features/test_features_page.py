@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gmts_models.features.attributes import BUILT_IN
+from gmts_models.features.catalogue import BUILT_IN
 
 PAGE = Path(__file__).parents[2] / "docs" / "features.md"
 HEAD = "| feature | kind | meaning | made from |\n|---|---|---|---|\n"
@@ -15,7 +15,7 @@ def test_the_table_is_that_of_the_code() -> None:
     rows = []
     for each in BUILT_IN:
         unit = f" ({each.unit})" if each.unit else ""
-        source = ", ".join(f"`{name}`" for name in each.source)
+        source = ", ".join(f"`{name}`" for name in each.sources)
         rows.append(f"| `{each.name}` | {each.kind} | {each.meaning}{unit} | {source} |\n")
     made, page = "".join(rows), PAGE.read_text(encoding="utf-8")
     before, table = page.split(HEAD)

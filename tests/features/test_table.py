@@ -9,7 +9,8 @@ import pytest
 from gmts_models.data.contract.columns import BY_NAME, Column
 from gmts_models.data.people import People
 from gmts_models.errors import InputError
-from gmts_models.features.attributes import BUILT_IN, available, default_names
+from gmts_models.features.catalogue import BUILT_IN, available, default_names
+from gmts_models.features.known import known_at_start
 from gmts_models.features.table import build_features
 
 
@@ -54,7 +55,7 @@ def test_default_features(people: People) -> None:
 def test_protected_characteristics_are_used_only_when_named(people: People) -> None:
     protected = {name for name, each in available(people).items() if each.protected}
     assert protected == {"age_band", "age_at_start", "gender"}
-    assert protected.intersection(default_names(people)) == {"age_band"}
+    assert protected.intersection(default_names(people, known_at_start(people))) == {"age_band"}
     assert list(build_features(people, features=["gender"]).X["gender"]) == ["f", "m", "f"]
 
 
@@ -65,7 +66,7 @@ def test_nothing_later_than_the_start_is_a_feature(people: People) -> None:
     again = People(trainees=changed, attributes=people.attributes, census_date=people.census_date)
     pd.testing.assert_frame_equal(build_features(people).X, build_features(again).X)
     for attribute in BUILT_IN:
-        assert all(BY_NAME[source].known == "start" for source in attribute.source)
+        assert all(BY_NAME[source].known == "start" for source in attribute.sources)
 
 
 def test_unknown_features_are_named(people: People) -> None:

@@ -1,6 +1,7 @@
 """The contract of the trainees table, declared once.
 
-Loading, checking, the features, the synthetic scheme and the docs all read it from here.
+Loading, checking, the features, the synthetic scheme and the docs all read it from here. The other
+tables are in ``tables.py``.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class Column:
     required : whether a table without it is refused.
     protected : a protected characteristic (Equality Act 2010): no feature unless it is named; of
         the default features only age_band comes from one.
-    known : "start" for what is known on the start date; None for what the outcome is made of.
+    known : when the fact is known. "start": before the first day on the scheme. The name of a date
+        column of the same table: from the day after that date on. None: not said, or never known
+        to a feature, like the end of observation.
     """
 
     name: str
@@ -59,7 +62,7 @@ class Column:
     most: float | None = None
     required: bool = False
     protected: bool = False
-    known: Literal["start"] | None = None
+    known: str | None = None
 
 
 TRAINEES: tuple[Column, ...] = (
@@ -95,8 +98,14 @@ TRAINEES: tuple[Column, ...] = (
         name="leave_scheme_date",
         kind="date",
         meaning="day of withdrawing from the scheme before completing it",
+        known="leave_scheme_date",
     ),
-    Column(name="leave_nhs_date", kind="date", meaning="day of leaving the NHS"),
+    Column(
+        name="leave_nhs_date",
+        kind="date",
+        meaning="day of leaving the NHS",
+        known="leave_nhs_date",
+    ),
     Column(
         name="last_seen_date",
         kind="date",

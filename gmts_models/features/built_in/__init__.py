@@ -1,0 +1,1 @@
+"""The attributes that come with the package, by what they are made from."""

@@ -1,0 +1,65 @@
+"""Which attributes there are, which can be made of some people, and which are taken by default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from gmts_models.data.contract.columns import BY_NAME
+from gmts_models.data.people import People
+from gmts_models.features.attribute import Attribute, from_column, source_of
+from gmts_models.features.built_in import start
+from gmts_models.features.known import Known
+
+BUILT_IN: tuple[Attribute, ...] = (*start.ATTRIBUTES,)
+"""The attributes of the default recipe, in the order of X's columns."""
+
+_KINDS = ("category", "number", "flag")
+
+
+def available(people: People, own: Iterable[Attribute] = ()) -> dict[str, Attribute]:
+    """Return every attribute that can be made from these people's tables, by name.
+
+    Parameters
+    ----------
+    people : checked records.
+    own : further attributes of the user's; they go before those of the same name.
+    """
+    raw = [
+        from_column(column)
+        for column in BY_NAME.values()
+        if column.known == "start" and column.kind in _KINDS
+    ]
+    columns = [from_column(column) for column in people.attributes.values()]
+    known = {each.name: each for each in (*raw, *columns, *BUILT_IN, *own)}
+    return {name: each for name, each in known.items() if _is_there(each, people)}
+
+
+def default_names(people: People, known: Known) -> tuple[str, ...]:
+    """Return the default recipe: the built-in attributes, and the user's own unprotected ones.
+
+    What says nothing on these prediction dates is left out: an attribute without a single value,
+    and, specialism apart, one with the same value for everyone.
+    """
+    ready = available(people)
+    wanted = [attribute.name for attribute in BUILT_IN]
+    wanted += [name for name, column in people.attributes.items() if not column.protected]
+    return tuple(
+        name for name in wanted if name in ready and _tells(name, ready[name].values(known))
+    )
+
+
+def _tells(name: str, values: pd.Series) -> bool:
+    if name == "specialism":
+        return True
+    return bool(values.notna().any()) and len(values.unique()) > 1
+
+
+def _is_there(attribute: Attribute, people: People) -> bool:
+    for source in attribute.sources:
+        table, column = source_of(source)
+        frame = people.trainees if table == "trainees" else people.tables.get(table)
+        if frame is None or column not in frame:
+            return False
+    return True
