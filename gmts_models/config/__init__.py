@@ -35,9 +35,9 @@ class AttributeSpec(_Spec):
     meaning: str = ""
     protected: bool = False
     known: str | None = None
-    """When the fact is known: ``start`` (before the first day), or a date column of the same table
-    from the day after which it is. Default: not said, and then no feature of a prediction date after
-    the start."""
+    """When the fact is known: ``start`` (before the first day), or a date column of the same table,
+    from the day after it on. Default: not said, and then refused for prediction dates after the
+    start."""
 
 
 class SyntheticData(_Spec):
