@@ -9,7 +9,7 @@ BIN := $(VENV)/Scripts
 else
 BIN := $(VENV)/bin
 endif
-UV_COMPILE := $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+UV_COMPILE := $(BIN)/uv pip compile --quiet $(if $(KEEP),,--upgrade) --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 READY := $(VENV)/.ready
 
 .PHONY: help setup demo test lint test-lowest-mlflow bench lock clean
@@ -46,7 +46,7 @@ bench:           ## speed and memory against R and Python peers; ONLY=cox QUICK=
 	@$(MAKE) --no-print-directory setup VENV=.venv-bench LOCK=locks/bench.txt
 	@.venv-bench/bin/python -m benchmarks.run $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
-lock: setup      ## resolve the pinned versions anew
+lock: setup      ## resolve the pinned versions anew; KEEP=1 to add what is new and leave the rest
 	@echo 'uv>=0.9' | $(UV_COMPILE) - -o locks/uv.txt
 	@$(UV_COMPILE) pyproject.toml --extra dev -o locks/dev.txt
 	@$(UV_COMPILE) pyproject.toml --extra bench --constraints locks/dev.txt -o locks/bench.txt
