@@ -19,7 +19,7 @@ import pandas as pd
 
 from gmts_models.config import Endpoint
 from gmts_models.data.contract.columns import DESTINATIONS
-from gmts_models.data.months import months_between
+from gmts_models.data.months import Days, months_between
 from gmts_models.data.people import People
 from gmts_models.errors import InputError
 from gmts_models.outcome import UNKNOWN_CAUSE, Bools, Floats, Ints, Outcome
@@ -34,11 +34,15 @@ class Followed:
     y : n rows, indexed like ``people.trainees.iloc[rows]``.
     rows : (n,) positions in ``people.trainees``.
     follow_up : (n,) months from the clock's start to the census; NaN where not known.
+    clock : (n,) day on which time is 0; NaT where durations came ready.
+    ends : (n,) day on which observation ends; NaT where durations came ready.
     """
 
     y: Outcome
     rows: Ints
     follow_up: Floats
+    clock: Days
+    ends: Days
 
 
 def build_outcome(people: People, endpoint: Endpoint = "left_nhs") -> Followed:
@@ -70,14 +74,11 @@ def build_outcome(people: People, endpoint: Endpoint = "left_nhs") -> Followed:
 def _left_nhs(people: People) -> Followed:
     frame = people.trainees
     left = _known(frame, "leave_nhs_date")
-    exit_ = _months(
-        frame, "start_date", np.where(left, _dates(frame, "leave_nhs_date"), _seen(people))
-    )
     return _followed(
         people,
         rows=np.arange(len(frame)),
         clock=_dates(frame, "start_date"),
-        exit_=exit_,
+        ends=np.where(left, _dates(frame, "leave_nhs_date"), _seen(people)),
         event=_cause_codes(people, left),
         causes=_causes(people, left),
     )
@@ -95,7 +96,8 @@ def _ready_durations(people: People) -> Followed:
         index=frame.index,
     )
     rows = np.arange(len(frame))
-    return Followed(y=y, rows=rows, follow_up=np.full(len(rows), np.nan))
+    nowhen = np.full(len(rows), _NAT, dtype="datetime64[D]")
+    return Followed(y=y, rows=rows, follow_up=np.full(len(rows), np.nan), clock=nowhen, ends=nowhen)
 
 
 def _left_scheme(people: People) -> Followed:
@@ -112,7 +114,7 @@ def _left_scheme(people: People) -> Followed:
         people,
         rows=np.arange(len(frame)),
         clock=_dates(frame, "start_date"),
-        exit_=_months(frame, "start_date", np.where(withdrew, withdrawal, last)),
+        ends=np.where(withdrew, withdrawal, last),
         event=withdrew.astype(np.int64),
         causes=("withdrew",),
     )
@@ -136,7 +138,7 @@ def _post_scheme(people: People) -> Followed:
         people,
         rows=rows,
         clock=end,
-        exit_=months_between(end, last)[rows],
+        ends=last,
         event=_cause_codes(people, left)[rows],
         causes=_causes(people, left),
     )
@@ -149,12 +151,13 @@ def _followed(
     people: People,
     *,
     rows: Ints,
-    clock: np.ndarray[tuple[int], np.dtype[np.datetime64]],
-    exit_: Floats,
+    clock: Days,
+    ends: Days,
     event: Ints,
     causes: tuple[str, ...],
 ) -> Followed:
     frame = people.trainees
+    exit_ = months_between(clock, ends)[rows]
     entry = np.zeros(len(rows))
     if "first_seen_date" in frame:
         late = months_between(clock, _dates(frame, "first_seen_date"))[rows]
@@ -162,7 +165,8 @@ def _followed(
     seen = (exit_ > entry) | (entry == 0)  # left or lost before observation began: never at risk
     rows, entry, exit_, event = rows[seen], entry[seen], exit_[seen], event[seen]
     y = Outcome(entry, exit_, event, causes, index=frame.index[rows])
-    return Followed(y=y, rows=rows, follow_up=months_between(clock, _census(people))[rows])
+    follow_up = months_between(clock, _census(people))[rows]
+    return Followed(y=y, rows=rows, follow_up=follow_up, clock=clock[rows], ends=ends[rows])
 
 
 def _need(people: People, endpoint: str) -> None:
@@ -180,7 +184,7 @@ def _need(people: People, endpoint: str) -> None:
         )
 
 
-def _dates(frame: pd.DataFrame, column: str) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
+def _dates(frame: pd.DataFrame, column: str) -> Days:
     if column not in frame:
         return np.full(len(frame), _NAT, dtype="datetime64[D]")
     return frame[column].to_numpy().astype("datetime64[D]")
@@ -190,20 +194,14 @@ def _known(frame: pd.DataFrame, column: str) -> Bools:
     return ~np.isnat(_dates(frame, column))
 
 
-def _census(people: People) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
+def _census(people: People) -> Days:
     census = _NAT if people.census_date is None else people.census_date.to_datetime64()
     return np.full(len(people), census).astype("datetime64[D]")
 
 
-def _seen(people: People) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
+def _seen(people: People) -> Days:
     seen = _dates(people.trainees, "last_seen_date")
     return np.where(np.isnat(seen), _census(people), seen)
-
-
-def _months(
-    frame: pd.DataFrame, start: str, end: np.ndarray[tuple[int], np.dtype[np.datetime64]]
-) -> Floats:
-    return months_between(_dates(frame, start), end)
 
 
 def _causes(people: People, left: Bools) -> tuple[str, ...]:
