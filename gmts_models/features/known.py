@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from gmts_models.data.contract.columns import BY_NAME, Column
@@ -113,7 +114,9 @@ class Known:
         found.insert(0, "row", row)
         return found
 
-    def series(self, table: str, column: str, by: str | None = None) -> pd.Series[Any]:
+    def series(
+        self, table: str, column: str, by: str | None = None, *, everywhere: bool = True
+    ) -> pd.Series[Any]:
         """Return the latest known value of a table that belongs to no one, for the n rows.
 
         Parameters
@@ -122,18 +125,20 @@ class Known:
         column : whose latest known value is taken.
         by : column of the table and of the trainees; records in which it is missing serve those
             for whom nothing else is known.
+        everywhere : False = they serve no one, and values of one's own group alone are given.
         """
         frame = self._table(table)
         self._column(table, column)
         frame = frame[frame[column].notna()].assign(_day=lambda part: to_days(part["date"]))
-        frame = frame.sort_values("_day", kind="stable")
-        groups = self._people.trainees[by].to_numpy(object)[self.person] if by else None
-        values = np.full(len(self), np.nan)
-        label = frame[by].to_numpy(object) if by and by in frame else np.full(len(frame), None)
-        everywhere = pd.isna(label)
-        values = _latest(frame[everywhere], column, self.on)
+        frame = frame.sort_values(["_day", column], kind="stable")
+        trainees = self._people.trainees
+        groups = _labels(trainees[by])[self.person] if by in trainees else None
+        label = _labels(frame[by]) if by in frame else np.full(len(frame), None)
+        of_all = pd.isna(label)
+        values = _latest(frame[of_all], column, self.on)
+        values = values if everywhere else np.full(len(self), np.nan)
         if groups is not None:
-            for group in pd.unique(label[~everywhere]):
+            for group in pd.unique(label[~of_all]):
                 rows = groups == group
                 own = _latest(frame[label == group], column, self.on[rows])
                 values[rows] = np.where(np.isnan(own), values[rows], own)
@@ -266,6 +271,11 @@ def _counted(group: Ints, dates: Days, mine: Ints, before: Days) -> Floats:
     counted = np.searchsorted(key, mine * span + asked, side="left")
     counted = counted - np.searchsorted(sorted_group, mine, side="left")
     return np.asarray(counted, dtype=float)
+
+
+def _labels(column: pd.Series[Any]) -> npt.NDArray[np.object_]:
+    """Return (n,) labels as plain objects; None where missing."""
+    return np.asarray(column.astype(object).where(column.notna(), None), dtype=object)
 
 
 def _latest(frame: pd.DataFrame, column: str, on: Days) -> Floats:
