@@ -1,0 +1,1 @@
+"""Missing values: draws of them, and what is pooled over the draws."""
