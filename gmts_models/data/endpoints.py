@@ -5,7 +5,8 @@
 - ``left_scheme``: withdrawing from the scheme before completing it. Clock at the start date.
   Completion competes: someone who completed can no longer withdraw, and stays counted as not
   withdrawn until the census. So risk is the share that withdraws (the cumulative incidence),
-  which censoring at completion would overstate.
+  which censoring at completion would overstate. With ``competing=True`` completion is a cause of
+  its own instead, and risk is that of leaving the scheme either way.
 - ``post_scheme``: leaving the NHS after completing. Only those who completed count; the clock is
   0 at completion. Contracts end on that day, so a group leaves exactly then, at month 0.
 """
@@ -45,13 +46,18 @@ class Followed:
     ends: Days
 
 
-def build_outcome(people: People, endpoint: Endpoint = "left_nhs") -> Followed:
+def build_outcome(
+    people: People, endpoint: Endpoint = "left_nhs", *, competing: bool = False
+) -> Followed:
     """Turn dates or ready durations into entry, exit and event.
 
     Parameters
     ----------
     people : checked records.
     endpoint : see the head of this module.
+    competing : whether an exit that ends the risk of leaving is an event with a cause of its own,
+        as models of several causes need it. Of ``left_scheme`` that is "completed"; the other
+        endpoints have none beside their destinations.
 
     Raises
     ------
@@ -61,7 +67,7 @@ def build_outcome(people: People, endpoint: Endpoint = "left_nhs") -> Followed:
         case "left_nhs":
             return _left_nhs(people) if people.has_dates else _ready_durations(people)
         case "left_scheme":
-            return _left_scheme(people)
+            return _left_scheme(people, competing)
         case "post_scheme":
             return _post_scheme(people)
     raise InputError(
@@ -100,7 +106,7 @@ def _ready_durations(people: People) -> Followed:
     return Followed(y=y, rows=rows, follow_up=np.full(len(rows), np.nan), clock=nowhen, ends=nowhen)
 
 
-def _left_scheme(people: People) -> Followed:
+def _left_scheme(people: People, competing: bool) -> Followed:
     frame = people.trainees
     _need(people, "left_scheme")
     end, left_nhs = _dates(frame, "scheme_end_date"), _dates(frame, "leave_nhs_date")
@@ -109,14 +115,14 @@ def _left_scheme(people: People) -> Followed:
     )
     withdrew = ~np.isnat(withdrawal) & ~(withdrawal >= end)
     completed = ~withdrew & (end <= np.fmax(_seen(people), left_nhs))
-    last = np.where(completed, _census(people), _seen(people))
+    last = np.where(completed, end if competing else _census(people), _seen(people))
     return _followed(
         people,
         rows=np.arange(len(frame)),
         clock=_dates(frame, "start_date"),
         ends=np.where(withdrew, withdrawal, last),
-        event=withdrew.astype(np.int64),
-        causes=("withdrew",),
+        event=np.where(withdrew, 1, np.where(completed & competing, 2, 0)),
+        causes=("withdrew", "completed") if competing else ("withdrew",),
     )
 
 

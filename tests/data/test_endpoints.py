@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ import pytest
 from gmts_models.data.contract.columns import DESTINATIONS
 from gmts_models.data.endpoints import build_outcome
 from gmts_models.data.people import People
+from gmts_models.data.synthetic.scheme import simulate_trainees
 from gmts_models.errors import InputError
 from gmts_models.outcome import UNKNOWN_CAUSE
+from gmts_models.stats.incidence.aalen_johansen import aalen_johansen, incidence_at
+from gmts_models.stats.survival.kaplan_meier import kaplan_meier, survival_at
 
 CENSUS = pd.Timestamp("2022-09-01")
 
@@ -57,8 +61,8 @@ def people() -> People:
     return People(trainees=frame, census_date=CENSUS)
 
 
-def _rows(people: People, endpoint: Any) -> dict[str, tuple[float, float, int]]:
-    followed = build_outcome(people, endpoint)
+def _rows(people: People, endpoint: Any, **how: Any) -> dict[str, tuple[float, float, int]]:
+    followed = build_outcome(people, endpoint, **how)
     names = people.trainees["trainee_id"].iloc[followed.rows]
     y = followed.y
     return {
@@ -156,3 +160,44 @@ def test_a_missing_scheme_end_is_not_guessed(people: People) -> None:
     frame.loc[2, "scheme_end_date"] = pd.NaT
     with pytest.raises(InputError, match="1 trainees have no scheme end date"):
         build_outcome(People(trainees=frame, census_date=CENSUS), "left_scheme")
+
+
+def test_completing_competes_with_withdrawing(people: People) -> None:
+    assert build_outcome(people, "left_scheme", competing=True).y.causes == (
+        "withdrew",
+        "completed",
+    )
+    assert _rows(people, "left_scheme", competing=True) == {
+        "still there": (0, 24, 2),
+        "left in month 6": (0, 6, 1),
+        "left in month 6, scheme date not given": (0, 6, 1),
+        "withdrew in month 9, stayed": (0, 9, 1),
+        "left on the last day": (0, 24, 2),
+        "left in month 36": (0, 24, 2),
+        "lost in month 12": (0, 12, 0),
+        "lost in month 30": (0, 24, 2),
+        "seen from month 12": (12, 24, 2),
+        "left on the first day": (0, 0, 1),
+    }
+
+
+@pytest.mark.parametrize("endpoint", ["left_nhs", "post_scheme"])
+def test_the_other_endpoints_have_no_further_exit(people: People, endpoint: Any) -> None:
+    assert _rows(people, endpoint, competing=True) == _rows(people, endpoint)
+
+
+def test_the_incidence_of_withdrawing_is_the_same_either_way() -> None:
+    """Without loss to follow-up, staying at risk after completion is the subdistribution."""
+    everyone = simulate_trainees(3, census_date="2026-09-01", cohorts=range(2014, 2020))
+    frame = everyone.trainees
+    frame = frame[
+        frame["last_seen_date"].eq(everyone.census_date) | frame["leave_nhs_date"].notna()
+    ]
+    kept = replace(everyone, trainees=frame.reset_index(drop=True), tables={})
+    one = build_outcome(kept, "left_scheme").y
+    two = build_outcome(kept, "left_scheme", competing=True).y
+    curve = kaplan_meier(one.exit, one.left, one.entry)
+    causes = aalen_johansen(two.exit, two.event, two.entry)
+    at = np.array([6.0, 12, 18, 24])
+    risk = 1 - survival_at(curve, at).survival
+    np.testing.assert_allclose(risk, incidence_at(causes, at).incidence[:, 0], rtol=1e-12)
