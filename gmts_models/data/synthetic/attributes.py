@@ -42,7 +42,7 @@ def draw_attributes(rng: np.random.Generator, specialism: Labels) -> pd.DataFram
             "region": region,
             "prior_nhs": pd.array(prior_nhs, dtype="boolean"),
             "in_service": pd.array(in_service, dtype="boolean"),
-            "commute_minutes": _draw_commutes(rng, n),
+            "commute_minutes": draw_commutes(rng, n),
             "joining_survey": np.clip(
                 np.round(rng.normal(assumed.SURVEY_MEAN, assumed.SURVEY_SD, n)), 0, 10
             ),
@@ -64,6 +64,7 @@ def _draw_ages(rng: np.random.Generator, prior_nhs: Bools, in_service: Bools) ->
     return np.asarray(np.minimum(np.floor(ages), assumed.OLDEST), dtype=float)
 
 
-def _draw_commutes(rng: np.random.Generator, n: int) -> Floats:
+def draw_commutes(rng: np.random.Generator, n: int) -> Floats:
+    """Return (n,) minutes, one way."""
     minutes = assumed.COMMUTE_MEDIAN * np.exp(rng.normal(0, assumed.COMMUTE_LOG_SD, n))
     return np.asarray(np.round(np.clip(minutes, *assumed.COMMUTE_RANGE)), dtype=float)

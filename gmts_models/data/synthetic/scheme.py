@@ -11,37 +11,25 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from gmts_models.data.checking.rejections import Problem
 from gmts_models.data.contract.columns import TRAINEES
-from gmts_models.data.months import Days, add_months, months_between
 from gmts_models.data.people import People, Truth
 from gmts_models.data.reading.dates import read_date
 from gmts_models.data.synthetic import assumptions as assumed
-from gmts_models.data.synthetic.attributes import Labels, draw_attributes, draw_labels
+from gmts_models.data.synthetic.attributes import draw_attributes, draw_labels
+from gmts_models.data.synthetic.lives import FAR, NAT, Lives, Roster, draw_lives
+from gmts_models.data.synthetic.tables import SyntheticTables
 from gmts_models.errors import InputError
-from gmts_models.outcome import Floats, Ints
+from gmts_models.outcome import Floats
 
 RISK_MONTHS = (6, 12, 18, 24, 30, 36, 48, 60, 84, 120)
 """Months from the start for which the true risk is given."""
 
-_NAT = np.datetime64("NaT", "D")
-_FAR = np.datetime64("9999-12-31", "D")
 _YEARS = (1956, 2100)  # from the scheme's first intake
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class _Roster:
-    """Who starts when, and where: (n,) each, by cohort and then specialism."""
-
-    year: Ints
-    specialism: Labels
-    scheme_months: Ints
-    start: Days
 
 
 def simulate_trainees(
@@ -67,7 +55,8 @@ def simulate_trainees(
 
     Returns
     -------
-    People with `synthetic` True and `truth`: the coefficients, the (n, p) design that they
+    People with `synthetic` True, the tables of the contract, each drawn when it is first asked for
+    (``tables.py``), and `truth`: the coefficients, the (n, p) design that they
     multiply (joining_survey without gaps), and the (n, m) risk of having left the NHS by each of
     `RISK_MONTHS`, computed from the hazards given the trainee's attributes and the cohort's effect.
 
@@ -80,7 +69,8 @@ def simulate_trainees(
     --------
     >>> people = simulate_trainees(7, cohorts=[2019, 2020])
     >>> people
-    People(n=430, columns=21, census 2021-09-01, synthetic)
+    People(n=430, columns=21, tables: placements, surveys, assessments, roles, labour_market, \
+census 2021-09-01, synthetic)
     >>> people.truth.coefficients["prior_nhs"]
     -0.35
     """
@@ -93,10 +83,15 @@ def simulate_trainees(
     attributes = draw_attributes(rng, roster.specialism)
     design = _design(attributes)
     log_hazard = _log_hazard(design, roster) + _cohort_effects(rng, roster, years, cohort_sd)
-    dates = _draw_dates(rng, roster, log_hazard, census)
+    lives = draw_lives(rng, roster, attributes, log_hazard, census)
+    trainees = _trainees(rng, lives)
+    # The tables have a generator of their own, so that they take nothing from other draws.
+    tables = SyntheticTables(lives=lives, entropy=int(rng.integers(2**63)))
     return People(
-        trainees=_trainees(rng, roster, attributes, dates),
+        trainees=trainees,
+        tables=tables,
         census_date=pd.Timestamp(census),
+        resolution="month",
         source=source,
         synthetic=True,
         truth=Truth(
@@ -179,7 +174,7 @@ def _first_day(year: int) -> np.datetime64:
 # ------------------------------------------------------------- people
 
 
-def _draw_roster(rng: np.random.Generator, years: Sequence[int], scale: float) -> _Roster:
+def _draw_roster(rng: np.random.Generator, years: Sequence[int], scale: float) -> Roster:
     cells = [
         (year, name, size) for year in years for name, size in assumed.expected_sizes(year).items()
     ]
@@ -188,7 +183,7 @@ def _draw_roster(rng: np.random.Generator, years: Sequence[int], scale: float) -
     names = np.array([name for _, name, _ in cells], dtype=object)
     lengths = np.array([assumed.SCHEME_MONTHS[name] for name in names], dtype=np.int64)
     first = np.array([_first_day(each) for each, _, _ in cells])
-    return _Roster(
+    return Roster(
         year=year,
         specialism=np.repeat(names, sizes),
         scheme_months=np.repeat(lengths, sizes),
@@ -211,7 +206,7 @@ def _design(attributes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _log_hazard(design: pd.DataFrame, roster: _Roster) -> Floats:
+def _log_hazard(design: pd.DataFrame, roster: Roster) -> Floats:
     """Return (n,) effects of attributes and specialism."""
     centre = np.array([assumed.CENTRE.get(term, 0.0) for term in assumed.COEFFICIENTS])
     effects = (design.to_numpy() - centre) @ np.array(list(assumed.COEFFICIENTS.values()))
@@ -220,13 +215,13 @@ def _log_hazard(design: pd.DataFrame, roster: _Roster) -> Floats:
 
 
 def _cohort_effects(
-    rng: np.random.Generator, roster: _Roster, years: Sequence[int], sd: float
+    rng: np.random.Generator, roster: Roster, years: Sequence[int], sd: float
 ) -> Floats:
     effects = rng.normal(0, 1, len(years)) * sd
     return np.asarray(effects[np.searchsorted(years, roster.year)])
 
 
-def _true_risk(roster: _Roster, log_hazard: Floats) -> pd.DataFrame:
+def _true_risk(roster: Roster, log_hazard: Floats) -> pd.DataFrame:
     hazard = np.empty((len(log_hazard), len(RISK_MONTHS)))
     for length in np.unique(roster.scheme_months):
         rows = roster.scheme_months == length
@@ -234,75 +229,31 @@ def _true_risk(roster: _Roster, log_hazard: Floats) -> pd.DataFrame:
     return pd.DataFrame(-np.expm1(-hazard * np.exp(log_hazard)[:, None]), columns=RISK_MONTHS)
 
 
-# -------------------------------------------------------------- dates
-
-
-def _draw_dates(
-    rng: np.random.Generator, roster: _Roster, log_hazard: Floats, census: np.datetime64
-) -> dict[str, Days]:
-    """Draw what happens to everyone, and keep what is seen of it by the census."""
-    n, start, end = len(log_hazard), roster.start, roster.scheme_months
-    # All draws come first and none looks at the census: a later one shows the same lives.
-    until_leaving = rng.exponential(size=n) / np.exp(log_hazard)
-    withdrawal = np.ceil(rng.exponential(1 / assumed.WITHDRAWAL_HAZARD, n))
-    loss = np.ceil(rng.exponential(1 / assumed.LOST_HAZARD, n))
-    months = max(int(months_between(start[:1], census)[0]), int(end.max())) + 1
-    leaving = _first_reached(until_leaving, end, months)
-    left = _day(start, leaving, months)
-    seen = np.minimum(_day(start, loss, months), census)
-    seen = np.where(left <= seen, left, seen)
-    left_nhs = np.where(left <= seen, left, _NAT)
-    # The contract ends with the scheme: who leaves on that day has completed it.
-    withdrew = (withdrawal < np.minimum(leaving, end)) & (leaving != end)
-    withdrawn = np.where(withdrew, _day(start, withdrawal, months), _FAR)
-    withdrawn = np.minimum(withdrawn, np.where(leaving < end, left, _FAR))
-    return {
-        "scheme_end_date": add_months(start, end),
-        "leave_scheme_date": np.where(withdrawn <= seen, withdrawn, _NAT),
-        "leave_nhs_date": left_nhs,
-        "last_seen_date": seen,
-    }
-
-
-def _first_reached(target: Floats, scheme_months: Ints, months: int) -> Floats:
-    """Return (n,) the first month whose cumulative hazard reaches the target; inf past `months`."""
-    month = np.empty(len(target))
-    for length in np.unique(scheme_months):
-        rows = scheme_months == length
-        baseline = assumed.cumulative_baseline(length, months)
-        month[rows] = np.searchsorted(baseline, target[rows])
-    return np.where(month > months, np.inf, month)
-
-
-def _day(start: Days, month: Floats, months: int) -> Days:
-    """Return (n,) the days `month` months after the start; a far one past `months`."""
-    within = month <= months
-    return np.where(within, add_months(start, np.where(within, month, 0).astype(np.int64)), _FAR)
-
-
 # -------------------------------------------------------------- frame
 
 
-def _trainees(
-    rng: np.random.Generator, roster: _Roster, attributes: pd.DataFrame, dates: dict[str, Days]
-) -> pd.DataFrame:
+def _trainees(rng: np.random.Generator, lives: Lives) -> pd.DataFrame:
     """Return the (n, c) frame of the contract, with what nobody recorded left out."""
-    n = len(roster.year)
-    number = pd.Series(roster.year).groupby(roster.year).cumcount() + 1
-    pairs = zip(roster.year, number, strict=True)
-    unknown = np.isnat(dates["leave_nhs_date"]) | (rng.random(n) < assumed.UNKNOWN_DESTINATION)
+    n, roster = len(lives), lives.roster
+    stayed = lives.left == FAR
+    unknown = stayed | (rng.random(n) < assumed.UNKNOWN_DESTINATION)
     destination = draw_labels(rng, assumed.DESTINATION, n)
     destination[unknown] = None
     answered = rng.random(n) >= assumed.NO_SURVEY_ANSWER
-    days = {name: day.astype("datetime64[ns]") for name, day in dates.items()}
+    days = {
+        "start_date": roster.start,
+        "scheme_end_date": lives.scheme_end,
+        "leave_scheme_date": np.where(lives.withdrew == FAR, NAT, lives.withdrew),
+        "leave_nhs_date": np.where(stayed, NAT, lives.left),
+        "last_seen_date": lives.seen,
+    }
     values = {
-        "trainee_id": [f"S{year}-{each:04d}" for year, each in pairs],
+        "trainee_id": lives.trainee_id,
         "specialism": roster.specialism,
         "cohort": [f"{year}-{assumed.START_MONTH:02d}" for year in roster.year],
-        "start_date": roster.start.astype("datetime64[ns]"),
         "destination": destination,
-        **days,
-        **attributes,
-        "joining_survey": attributes["joining_survey"].where(answered),
+        **{name: day.astype("datetime64[ns]") for name, day in days.items()},
+        **lives.attributes,
+        "joining_survey": lives.attributes["joining_survey"].where(answered),
     }
     return pd.DataFrame({spec.name: values[spec.name] for spec in TRAINEES if spec.name in values})
