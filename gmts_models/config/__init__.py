@@ -145,7 +145,7 @@ class KaplanMeierSpec(_Spec):
 
     kind: Literal["kaplan_meier"] = "kaplan_meier"
     name: ModelName = "kaplan_meier"
-    by: str | None = "specialism"
+    by: str | tuple[str, ...] | None = "specialism"
 
 
 class CoxSpec(_Spec):
@@ -156,6 +156,9 @@ class CoxSpec(_Spec):
     alpha: Annotated[float, Field(ge=0)] = 0.0
     """Ridge penalty: alpha / 2 times the sum of squared coefficients of standardised columns."""
     strata: str | None = None
+    robust: bool = False
+    """Standard errors from the spread between people, which does not trust the model; a person
+    who stands at several landmarks counts once."""
 
 
 class WeibullSpec(_Spec):
@@ -173,8 +176,8 @@ class LogisticSpec(_Spec):
     name: ModelName = "logistic"
     alpha: Annotated[float, Field(gt=0)] = 1.0
     """Ridge penalty, as for Cox."""
-    censoring_by: str | None = None
-    """Feature whose values are censored together, such as cohort_year."""
+    censoring_by: str | tuple[str, ...] | None = None
+    """Feature whose values are censored together, such as cohort_year; or a list of them."""
 
 
 class BoostingSpec(_Spec):
@@ -186,8 +189,8 @@ class BoostingSpec(_Spec):
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
     max_leaf_nodes: Annotated[int, Field(ge=2)] = 6
     min_samples_leaf: Annotated[int, Field(ge=1)] = 20
-    censoring_by: str | None = None
-    """Feature whose values are censored together, such as cohort_year."""
+    censoring_by: str | tuple[str, ...] | None = None
+    """Feature whose values are censored together, such as cohort_year; or a list of them."""
 
 
 ModelSpec = Annotated[

@@ -61,7 +61,8 @@ MEANINGS = {
     "FileData.scheme": "any: groups and destinations may have any name.",
     "FileData.sheet": "Of a workbook with several.",
     "GroupedKFold.folds": "Number of folds.",
-    "KaplanMeierSpec.by": "Feature whose values each have a curve; null: one curve for all.",
+    "KaplanMeierSpec.by": "Feature whose values each have a curve, or a list of them whose "
+    "combinations do; null: one curve for all.",
     "OpenData.name": "Which set.",
     "SyntheticData.first_cohort": "Year of the first September intake.",
     "SyntheticData.last_cohort": "Year of the last one.",

@@ -55,7 +55,7 @@ BROKEN = {
     "unknown key": (
         GOOD.replace("alpha", "alpa"),
         "6:5: models.0.alpa: not a key of 'cox'; did you mean 'alpha'? "
-        "(valid: alpha, kind, name, strata)",
+        "(valid: alpha, kind, name, robust, strata)",
     ),
     "unknown key at the top": (
         GOOD + "end-point: left_nhs\n",
@@ -68,7 +68,7 @@ BROKEN = {
     "key of another kind": (
         GOOD.replace("alpha: 1.0", "by: region"),
         "6:5: models.0.by: not a key of 'cox'; it is a key of kaplan_meier "
-        "(valid: alpha, kind, name, strata)",
+        "(valid: alpha, kind, name, robust, strata)",
     ),
     "key of an attribute": (
         FILE.replace("models", "  attributes: {pay: {kind: number, unti: GBP}}\nmodels"),
@@ -437,7 +437,7 @@ def test_one_mistake_is_one_error() -> None:
 
 OVERRIDES = {
     "models.0.alpa=1": "models.0.alpa: not a key of 'cox'; did you mean 'alpha'? "
-    "(valid: alpha, kind, name, strata)",
+    "(valid: alpha, kind, name, robust, strata)",
     "modles.0.alpha=1": f"modles: not a key; did you mean 'models'? {TOP}",
     "models.0.alpha=-1": "models.0.alpha: must be a number of at least 0, is -1",
     "models.1.alpha=1": "models.1.alpha: models is a list, with item 0 only",
