@@ -8,12 +8,11 @@ open. Everything that a feature sees goes through this view, so it cannot look a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from gmts_models.data.contract.columns import BY_NAME, Column
@@ -21,12 +20,14 @@ from gmts_models.data.contract.tables import TABLES
 from gmts_models.data.months import Days, add_months, months_between, to_days
 from gmts_models.data.people import People
 from gmts_models.errors import InputError
+from gmts_models.features.access import NAT, Access, undeclared
+from gmts_models.features.dated import by_group_and_day, group_codes, settle_ties
 from gmts_models.outcome import Bools, Floats, Ints
 
 _DAY = np.timedelta64(1, "D")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Known:
     """What is known of n rows; each row is a person on a prediction date.
 
@@ -36,29 +37,64 @@ class Known:
     on : (n,) prediction dates; NaT where durations came ready and there are no dates.
     sources : the columns that may be read, as "column" of the trainees or "table.column"; None =
         all.
+    lag_days : a fact is known only so many days after it would be otherwise.
     """
 
     person: Ints
     on: Days
     sources: frozenset[str] | None = None
+    lag_days: int = 0
     _people: People
+    _joined: dict[tuple[str, int], tuple[Ints, Ints]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        on, person = to_days(self.on).view(), np.asarray(self.person, dtype=np.int64).view()
+        n = len(self._people.trainees)
+        if person.ndim != 1 or on.shape != person.shape:
+            raise InputError("there must be one prediction date a row", where="person, on")
+        if person.size and not 0 <= person.min() <= person.max() < n:
+            raise InputError(f"positions must lie in 0..{n - 1}", where="person")
+        for name, array in (("on", on), ("person", person)):
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
 
     def __len__(self) -> int:
         return len(self.person)
 
     def __repr__(self) -> str:
-        return f"Known(n={len(self)}, sources={sorted(self.sources or ())})"
+        sources = "all" if self.sources is None else sorted(self.sources)
+        return f"Known(n={len(self)}, sources={sources})"
 
     def limited(self, sources: Iterable[str], lag_days: int = 0) -> Known:
-        """Return a view of some columns only, as they were known `lag_days` days earlier."""
-        return replace(self, sources=frozenset(sources), on=self.on - lag_days * _DAY)
+        """Return a view of some of the columns, with each fact known `lag_days` days later.
+
+        The prediction dates stay, so that time since a fact is told up to them.
+
+        Raises
+        ------
+        InputError : `lag_days` is negative.
+        """
+        if lag_days < 0:
+            raise InputError("a lag cannot be negative: it would look ahead", where="lag_days")
+        names = frozenset(sources) if self.sources is None else self.sources & frozenset(sources)
+        view = replace(self, sources=names, lag_days=self.lag_days + lag_days)
+        object.__setattr__(view, "_joined", self._joined)  # the same rows on the same dates
+        return view
+
+    def has(self, source: str) -> bool:
+        """Whether "column" or "table.column" is there and may be read."""
+        table, _, name = source.rpartition(".")
+        return self._access.has(table or "trainees", name)
 
     # ---------------------------------------------------------- trainees
 
     @property
     def start(self) -> Days:
-        """(n,) start dates; NaT where durations came ready."""
-        return self._start()[self.person]
+        """(n,) start dates; NaT before the start, and where durations came ready."""
+        if not self._access.allows("trainees", "start_date"):
+            raise undeclared("trainees", "start_date")
+        start = self._access.starts()[self.person]
+        return np.where(start <= self._seen, start, NAT)
 
     @property
     def months(self) -> Floats:
@@ -70,11 +106,12 @@ class Known:
 
         Raises
         ------
-        InputError : the column is not there, not among the sources, or never known to a feature.
+        InputError : the column is not there, not among the sources, or never known to a feature;
+            or it is not said when it is known, and a prediction date is after the start.
         """
-        column = self._column("trainees", name)
+        column = self._access.column("trainees", name)
         values = self._people.trainees[name].iloc[self.person].reset_index(drop=True)
-        hidden = self._hidden(column, self._people.trainees.iloc[self.person])
+        hidden = ~self._is_known(column)
         return values.mask(hidden) if hidden.any() else values
 
     # ----------------------------------------------------------- records
@@ -90,29 +127,32 @@ class Known:
         -------
         Frame with `row` (0..n-1, sorted) and the table's columns that are among the sources; the
         date of the record is always there. Facts of a record that come later than the prediction
-        date are missing. A person without records has no line.
+        date are missing. A person without records has no line. Records of one row and day are
+        ordered by what they say, whatever their order in the table.
         """
-        contract = TABLES[table]
-        frame = self._table(table)
-        wanted = [
-            str(name)
-            for name in frame
-            if name != "trainee_id" and (name == contract.date or self._allowed(table, str(name)))
-        ]
-        row, record = self._join(frame)
-        dated = to_days(frame[contract.date])[record] < self.on[row]
-        row, record = row[dated], record[dated]
-        order = np.lexsort((to_days(frame[contract.date])[record], row))
-        row, record = row[order], record[order]
+        frame = self._access.frame(table)
+        contract, columns = TABLES[table], self._access.columns(table)
+        if not contract.personal:
+            raise InputError("the table belongs to no one", where=table, fix="read it as a series")
+        row, record = self._join(table)
+        wanted = self._access.readable(table)
         found = frame[wanted].iloc[record].reset_index(drop=True)
-        columns = self._columns(table)
         for name in wanted:
             known = columns[name].known
-            if known in found and known != contract.date:
-                later = ~(to_days(frame[known])[record] < self.on[row])
+            if known is not None and known not in (contract.date, "start"):
+                later = ~(self._access.days(table, known)[record] < self._seen[row])
                 found[name] = found[name].mask(later)
         found.insert(0, "row", row)
-        return found
+        return settle_ties(found, contract.date)
+
+    def first_record(self, table: str) -> Days:
+        """Return (n,) the day of the table's first record, of anyone; NaT where there is none yet.
+
+        It tells "none" from "not recorded": before it nobody's records were kept.
+        """
+        days = self._access.days(table, TABLES[table].date)
+        first = np.fmin.reduce(days, initial=NAT)
+        return np.where(first < self._seen, first, NAT)
 
     def series(
         self, table: str, column: str, by: str | None = None, *, everywhere: bool = True
@@ -124,25 +164,29 @@ class Known:
         table : such as "labour_market".
         column : whose latest known value is taken.
         by : column of the table and of the trainees; records in which it is missing serve those
-            for whom nothing else is known.
+            for whom nothing else is known. Where the table lacks the column, all records do.
         everywhere : False = they serve no one, and values of one's own group alone are given.
         """
-        frame = self._table(table)
-        self._column(table, column)
-        frame = frame[frame[column].notna()].assign(_day=lambda part: to_days(part["date"]))
-        frame = frame.sort_values(["_day", column], kind="stable")
-        trainees = self._people.trainees
-        groups = _labels(trainees[by])[self.person] if by in trainees else None
-        label = _labels(frame[by]) if by in frame else np.full(len(frame), None)
-        of_all = pd.isna(label)
-        values = _latest(frame[of_all], column, self.on)
-        values = values if everywhere else np.full(len(self), np.nan)
-        if groups is not None:
-            for group in pd.unique(label[~of_all]):
-                rows = groups == group
-                own = _latest(frame[label == group], column, self.on[rows])
-                values[rows] = np.where(np.isnan(own), values[rows], own)
-        return pd.Series(values)
+        frame, date = self._access.frame(table), TABLES[table].date
+        if TABLES[table].personal:
+            raise InputError("the records belong to people", where=table, fix="read its records")
+        contract, days = self._access.column(table, column), self._access.days(table, date)
+        if contract.kind not in ("number", "flag"):
+            raise InputError(f"{column} is not a number", where=table)
+        known = contract.known
+        floats = frame[column].astype("Float64").to_numpy(float, na_value=np.nan)
+        value = np.asarray(floats, dtype=float)
+        if known is not None and known not in (date, "start"):
+            days = np.maximum(days, self._access.days(table, known))
+        days = np.where(np.isnan(value), NAT, days)
+        latest = np.append(value, np.nan)  # position -1, none, tells nothing
+        group, mine = self._labels(table, by)
+        own = latest[by_group_and_day(group, days, value).last(mine, self._seen)]
+        if not everywhere:
+            return pd.Series(own)
+        rest = by_group_and_day(np.where(group < 0, 0, -1), days, value)
+        of_all = latest[rest.last(np.zeros(len(self), dtype=np.int64), self._seen)]
+        return pd.Series(np.where(np.isnan(own), of_all, own))
 
     # ------------------------------------------------------------ others
 
@@ -153,139 +197,104 @@ class Known:
         ----------
         by : columns of the trainees known at the start; where one is missing the count is NaN.
         """
-        started = self._count(by, "start_date", within_months=None, until_day=True)
-        left = self._count(by, "leave_nhs_date", within_months=None)
-        return np.asarray(started - left, dtype=float)
+        started = self.others_dated(by, "start_date")
+        return np.asarray(started - self.others_dated(by, "leave_nhs_date"), dtype=float)
 
     def others_dated(
         self, by: Sequence[str], date: str, within_months: int | None = None
     ) -> Floats:
         """Return (n,) how many others of the same group have a date before the prediction date.
 
+        A start counts on its day, as it is known then.
+
         Parameters
         ----------
         by : columns of the trainees known at the start; where one is missing the count is NaN.
         date : date column of the trainees, such as "leave_nhs_date".
-        within_months : count only the months just before the prediction date; None = all.
+        within_months : count only the months just before the prediction date: for a departure
+            the days from `on` - `within_months` months to the day before `on`; None = all.
         """
-        return self._count(by, date, within_months=within_months, until_day=date == "start_date")
-
-    def _count(
-        self,
-        by: Sequence[str],
-        date: str,
-        *,
-        within_months: int | None,
-        until_day: bool = False,
-    ) -> Floats:
-        for name in (*by, date):
-            self._column("trainees", name)
+        for name in by:
+            if self._access.column("trainees", name).known != "start":
+                raise InputError(f"{name} is not known at the start, so it groups nobody")
         frame = self._people.trainees
-        group = _group_codes(frame, by)
-        dates = to_days(frame[date])
-        # A start fact is dated before the first day, so that it counts on that day.
-        on = self.on + _DAY if until_day else self.on
-        begin = None if within_months is None else add_months(on, -within_months)
-        mine, when = group[self.person], dates[self.person]
-        counts = _counted(group, dates, mine, on) - (when < on)
-        if begin is not None:
-            counts = counts - (_counted(group, dates, mine, begin) - (when < begin))
-        return np.where((mine < 0) | np.isnat(on), np.nan, counts)
+        group, day = group_codes([frame[name] for name in by], len(frame)), self._known_day(date)
+        mine, own = group[self.person], day[self.person]
+        dated = by_group_and_day(group, day)
+        counts = dated.count(mine, self._seen) - (own < self._seen)
+        if within_months is not None:
+            begin = add_months(self._seen, -within_months)
+            counts -= dated.count(mine, begin) - (own < begin)
+        unknown = (mine < 0) | np.isnat(self.on)
+        if by:
+            unknown |= ~self._is_known(BY_NAME["start_date"])
+        return np.where(unknown, np.nan, counts)
 
     # ------------------------------------------------------------ inside
 
-    def _start(self) -> Days:
-        frame = self._people.trainees
-        if "start_date" in frame:
-            return to_days(frame["start_date"])
-        return np.full(len(frame), np.datetime64("NaT"), dtype="datetime64[D]")
+    @property
+    def _access(self) -> Access:
+        return Access(people=self._people, sources=self.sources)
 
-    def _columns(self, table: str) -> Mapping[str, Column]:
-        if table == "trainees":
-            return {**BY_NAME, **self._people.attributes}
-        return {**TABLES[table].by_name, **self._people.table_attributes.get(table, {})}
+    @property
+    def _seen(self) -> Days:
+        """(n,) the days before which facts are known."""
+        return self.on - self.lag_days * _DAY
 
-    def _allowed(self, table: str, name: str) -> bool:
-        full = name if table == "trainees" else f"{table}.{name}"
-        return self.sources is None or full in self.sources
-
-    def _column(self, table: str, name: str) -> Column:
-        frame = self._people.trainees if table == "trainees" else self._table(table)
-        if name not in frame or name not in self._columns(table):
-            raise InputError(f"there is no column {name!r}", where=table)
-        if not self._allowed(table, name):
+    def _is_known(self, column: Column) -> Bools:
+        """Return (n,) bool: where a fact of the trainees is known."""
+        if column.known is not None and column.known != "start":
+            return self._access.days("trainees", column.known)[self.person] < self._seen
+        if "start_date" not in self._people.trainees:  # ready durations: all is as at the start
+            return np.ones(len(self), dtype=bool)
+        start = self._access.starts()[self.person]
+        if column.known is None and bool(np.any(start < self._seen)):
             raise InputError(
-                f"{name} is read, but it is not a declared source",
-                where=table,
-                fix="add it to the sources of the attribute",
+                f"it is not said when {column.name} is known",
+                where="a prediction date after the start",
+                fix='say "start" or a date column as `known` of the attribute in the data section',
             )
-        return self._columns(table)[name]
+        return np.asarray(start <= self._seen)
 
-    def _table(self, table: str) -> pd.DataFrame:
-        if table not in self._people.tables:
-            raise InputError(f"there is no table {table!r} of these people", where="tables")
-        return self._people.tables[table]
+    def _known_day(self, date: str) -> Days:
+        """Return a day of all trainees, or the day on which it became a fact where that is later.
 
-    def _hidden(self, column: Column, rows: pd.DataFrame) -> Bools:
-        """Return (n,) bool: where a fact of the trainees is not known yet."""
-        nowhere = np.zeros(len(rows), dtype=bool)
-        if "start_date" not in rows:  # ready durations: everything is as at the start
-            return nowhere
-        if column.known is None or column.known == "start":
-            return np.asarray(self.on < to_days(rows["start_date"]))
-        return ~(to_days(rows[column.known]) < self.on)
+        Facts of the start are dated on the day before it.
+        """
+        column = self._access.column("trainees", date)
+        if column.kind != "date" or column.known is None:
+            raise InputError(f"{date} is not a date that is known from some day on", where="date")
+        day = self._access.days("trainees", date)
+        if column.known == date:
+            return day
+        if column.known != "start":
+            return np.maximum(day, self._access.days("trainees", column.known))
+        eve = self._access.starts() - _DAY
+        return eve if date == "start_date" else np.maximum(day, eve)
 
-    def _join(self, frame: pd.DataFrame) -> tuple[Ints, Ints]:
-        """Return every pair of a row and a record of its person."""
-        ids = pd.Index(self._people.trainees["trainee_id"])
-        owner = ids.get_indexer(pd.Index(frame["trainee_id"]))
-        order = np.argsort(owner, kind="stable")
-        first = np.searchsorted(owner[order], self.person, side="left")
-        last = np.searchsorted(owner[order], self.person, side="right")
-        number = last - first
-        row = np.repeat(np.arange(len(self)), number)
-        within = np.arange(len(row)) - np.repeat(np.cumsum(number) - number, number)
-        return row, np.asarray(order[np.repeat(first, number) + within], dtype=np.int64)
+    def _labels(self, table: str, by: str | None) -> tuple[Ints, Ints]:
+        """Return codes of the groups of a table's records, and of the rows; -1 = missing."""
+        records, mine = self._access.frame(table), pd.Series(np.full(len(self), None))
+        if by is None or by not in records:
+            return np.full(len(records), -1), np.full(len(self), -1)
+        self._access.column(table, by)
+        if by in self._people.trainees:
+            mine = self.trainee(by)
+        labels = pd.concat([records[by].astype(object), mine.astype(object)])
+        codes = group_codes([labels], len(labels))
+        return codes[: len(records)], codes[len(records) :]
 
-
-def _group_codes(frame: pd.DataFrame, by: Sequence[str]) -> Ints:
-    """Return (n,) codes of the groups; -1 where a label is missing."""
-    codes = frame.groupby(list(by), dropna=True, sort=False).ngroup() if by else None
-    if codes is None:
-        return np.zeros(len(frame), dtype=np.int64)
-    return np.asarray(codes, dtype=np.int64)
-
-
-def _counted(group: Ints, dates: Days, mine: Ints, before: Days) -> Floats:
-    """Return (n,) how many of all have the group `mine` and a date before `before`."""
-    known = ~np.isnat(dates) & (group >= 0)
-    order = np.lexsort((dates[known], group[known]))
-    sorted_group = group[known][order]
-    # One increasing key of group and day, so that a single search counts within the group.
-    days = dates[known][order].astype(np.int64)
-    low = int(days.min(initial=0))
-    span = int(days.max(initial=0)) - low + 2
-    key = sorted_group * span + (days - low)
-    asked = np.clip(before.astype(np.int64) - low, 0, span - 1)
-    asked = np.where(np.isnat(before), 0, asked)
-    counted = np.searchsorted(key, mine * span + asked, side="left")
-    counted = counted - np.searchsorted(sorted_group, mine, side="left")
-    return np.asarray(counted, dtype=float)
-
-
-def _labels(column: pd.Series[Any]) -> npt.NDArray[np.object_]:
-    """Return (n,) labels as plain objects; None where missing."""
-    return np.asarray(column.astype(object).where(column.notna(), None), dtype=object)
-
-
-def _latest(frame: pd.DataFrame, column: str, on: Days) -> Floats:
-    """Return (n,) the last value dated before each day of `on`; NaN where there is none."""
-    position = np.searchsorted(frame["_day"].to_numpy("datetime64[D]"), on, side="left") - 1
-    values = frame[column].to_numpy(float)
-    found = np.full(len(on), np.nan)
-    told = (position >= 0) & ~np.isnat(on)
-    found[told] = values[position[told]]
-    return found
+    def _join(self, table: str) -> tuple[Ints, Ints]:
+        """Return every pair of a row and a known record of its person, oldest first."""
+        key = (table, self.lag_days)
+        if key not in self._joined:
+            frame = self._access.frame(table)
+            ids = pd.Index(self._people.trainees["trainee_id"].astype(object))
+            owner = ids.get_indexer(pd.Index(frame["trainee_id"].astype(object)))
+            day = self._access.days(table, TABLES[table].date)
+            dated = by_group_and_day(owner.astype(np.int64), day)
+            self._joined[key] = dated.all_before(self.person, self._seen)
+        return self._joined[key]
 
 
 def known_on(people: People, person: Ints, on: Days) -> Known:
@@ -297,14 +306,10 @@ def known_on(people: People, person: Ints, on: Days) -> Known:
     person : (n,) positions in `people.trainees`.
     on : (n,) prediction dates.
     """
-    return Known(person=person, on=to_days(on), _people=people)
+    return Known(person=person, on=on, _people=people)
 
 
 def known_at_start(people: People) -> Known:
     """Return what is known of everyone on their start date."""
-    frame = people.trainees
-    if "start_date" in frame:
-        on = to_days(frame["start_date"])
-    else:
-        on = np.full(len(frame), np.datetime64("NaT"), dtype="datetime64[D]")
-    return known_on(people, np.arange(len(frame)), on)
+    starts = Access(people=people).starts()
+    return known_on(people, np.arange(len(starts)), starts)
