@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from gmts_models.models.parametric import LogNormalAFT as LogNormalAFT
     from gmts_models.models.parametric import WeibullAFT as WeibullAFT
     from gmts_models.outcome import Outcome as Outcome
+    from gmts_models.reporting.incidence import IncidenceTable as IncidenceTable
+    from gmts_models.reporting.incidence import incidence_table as incidence_table
     from gmts_models.reporting.retention import RetentionTable as RetentionTable
     from gmts_models.reporting.retention import retention_table as retention_table
 
@@ -47,6 +49,7 @@ _HOME = {
     "GeneralisedGammaAFT": "models.lifelines_adapter",
     "GmtsError": "errors",
     "HorizonClassifier": "models.horizon_classifier",
+    "IncidenceTable": "reporting.incidence",
     "KaplanMeier": "models.kaplan_meier",
     "LogLogisticAFT": "models.parametric",
     "LogNormalAFT": "models.parametric",
@@ -59,6 +62,7 @@ _HOME = {
     "build_features": "features.table",
     "evaluate": "evaluation.evaluate",
     "fit": "models.fitted",
+    "incidence_table": "reporting.incidence",
     "load_dataset": "data.open.datasets",
     "load_trainees": "data.load",
     "retention_table": "reporting.retention",

@@ -111,7 +111,7 @@ def retention_table(
     months = check_horizons(horizons)
     check_threshold(threshold)
     followed = build_outcome(people, endpoint)
-    labels = _labels(people, by).iloc[followed.rows]
+    labels = labels_of(people, by).iloc[followed.rows]
     names = (ALL, *sorted(labels.dropna().unique()))
     parts = [followed.y if name == ALL else followed.y[_rows(labels, name)] for name in names]
     read = [_read(part, months, level, threshold) for part in parts]
@@ -183,7 +183,8 @@ def retention_curves(
     return shown.rename(columns={"horizon_months": "months"}).reset_index(drop=True)
 
 
-def _labels(people: People, by: str) -> pd.Series:
+def labels_of(people: People, by: str) -> pd.Series:
+    """Return (n,) text labels of a column, None where missing; InputError where there is none."""
     if by not in people.trainees:
         raise InputError(
             "the records have no such column",

@@ -61,10 +61,8 @@ def incidence_with_missing_causes(
     weights: npt.ArrayLike | None = None,
     clusters: npt.ArrayLike | None = None,
     *,
-    rng: np.random.Generator,
+    imputed: Ints,
     causes: int | None = None,
-    strata: npt.ArrayLike | None = None,
-    imputations: int = 20,
     level: float = 0.95,
 ) -> IncidenceWithMissingCauses:
     """Estimate incidence by cause where some departures have no known cause.
@@ -74,17 +72,14 @@ def incidence_with_missing_causes(
     exit_, entry, weights, clusters : (n,) as for `aalen_johansen`.
     event : (n,) int, 0 = censored, 1..c = cause, -1 = left, cause missing.
     times : (m,) months.
-    rng : draws the causes.
+    imputed : (i, n) events with the missing causes drawn, by `impute_causes`. Of a part of the
+        people take the part of its columns: then all parts share what is known of the causes.
     causes : c; default the highest code.
-    strata : (n,) labels within which causes are taken to be missing at random, such as specialism
-        and phase; default one stratum. See `impute_causes`.
-    imputations : how often the missing causes are drawn; at least 2.
     level : of the limits.
 
     Raises
     ------
-    InputError : invalid rows or options.
-    NotEstimableError : no departure has a known cause.
+    InputError : invalid rows or options, or imputations that do not fit the events.
 
     Source: Rubin (1987), Multiple Imputation for Nonresponse in Surveys. Aalen & Johansen (1978).
     Manski (2003), Partial Identification of Probability Distributions, for the bounds.
@@ -94,9 +89,7 @@ def incidence_with_missing_causes(
     c = max(int(rows.event.max(initial=0)), causes or 1)
     at = np.atleast_1d(np.asarray(times, dtype=float))
     unknown = rows.event == UNKNOWN_CAUSE
-    drawn = impute_causes(rows.event, c, rng=rng, strata=strata, imputations=imputations)
-    if not unknown.any():
-        drawn = drawn[:1]
+    drawn = _check_imputed(imputed, rows.event, unknown)
     found = [_read(rows, event, at, c) for event in drawn]
     estimate, std_err, df = _pooled(found)
     none, every = _bounds(rows, unknown, at, c)
@@ -182,6 +175,22 @@ def impute_causes(
         chance = rng.random(len(unknown))[:, None]
         picked = (chance > cumulative[group[unknown], :-1]).sum(axis=1)
         drawn[row, unknown] = 1 + picked
+    return drawn
+
+
+def _check_imputed(imputed: Ints, event: Ints, unknown: npt.NDArray[np.bool_]) -> Ints:
+    drawn = np.atleast_2d(np.asarray(imputed, dtype=np.int64))
+    fits = drawn.shape[1] == len(event) and (drawn[:, ~unknown] == event[~unknown]).all()
+    if not fits or (drawn == UNKNOWN_CAUSE).any():
+        raise InputError(
+            "the imputed events are not those of these rows with the missing causes filled in",
+            where=f"{_WHERE}, imputed",
+            fix="take them from impute_causes(event, ...)",
+        )
+    if not unknown.any():
+        return drawn[:1]
+    if len(drawn) < 2:
+        raise InputError("at least 2 imputations are needed", where=f"{_WHERE}, imputed")
     return drawn
 
 

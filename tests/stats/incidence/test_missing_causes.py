@@ -23,7 +23,9 @@ def rng() -> np.random.Generator:
 
 def test_the_bounds_by_hand() -> None:
     """Of four, one leaves at 1 for cause 1, one at 2 for a missing one, one at 3 for cause 2."""
-    found = incidence_with_missing_causes([1, 2, 3, 4], [1, -1, 2, 0], [1, 2, 3], rng=rng())
+    event = [1, -1, 2, 0]
+    drawn = impute_causes(event, 2, rng=rng())
+    found = incidence_with_missing_causes([1, 2, 3, 4], event, [1, 2, 3], imputed=drawn)
     np.testing.assert_allclose(found.lowest, [[0.25, 0], [0.25, 0], [0.25, 0.25]])
     np.testing.assert_allclose(found.highest, [[0.25, 0], [0.5, 0.25], [0.5, 0.5]])
     assert found.missing == pytest.approx(1 / 3)
@@ -31,7 +33,8 @@ def test_the_bounds_by_hand() -> None:
 
 def test_without_missing_causes_it_is_aalen_johansen() -> None:
     exit_, event = [1, 2, 2, 3, 4, 5], [1, 2, 1, 0, 2, 0]
-    found = incidence_with_missing_causes(exit_, event, [2, 4], rng=rng())
+    drawn = impute_causes(event, 2, rng=rng())
+    found = incidence_with_missing_causes(exit_, event, [2, 4], imputed=drawn)
     plain = incidence_at(aalen_johansen(exit_, event, interval="complementary log-log"), [2.0, 4.0])
     np.testing.assert_array_equal(found.incidence, plain.incidence)
     np.testing.assert_allclose(found.std_err, plain.std_err, rtol=1e-12)
@@ -50,7 +53,8 @@ def test_estimates_lie_between_the_bounds_and_add_up(seed: int, n: int, late: bo
     event = draw.choice([0, 1, 2, 3, -1], n)
     event[:2] = 1, -1
     at = [2.0, 5.0]
-    found = incidence_with_missing_causes(exit_, event, at, entry, causes=3, rng=draw)
+    drawn = impute_causes(event, 3, rng=draw)
+    found = incidence_with_missing_causes(exit_, event, at, entry, causes=3, imputed=drawn)
     ever = incidence_at(aalen_johansen(exit_, event != 0, entry, causes=1), at)
     known = np.isfinite(found.incidence)
     assert (found.lowest <= found.incidence + 1e-12)[known].all()
@@ -78,6 +82,11 @@ def test_what_cannot_be_done_is_said() -> None:
         impute_causes([1, -1], 2, rng=rng(), imputations=1)
     with pytest.raises(InputError, match="from -1 to 2"):
         impute_causes([3, -1], 2, rng=rng())
+    drawn = impute_causes([1, -1, 0], 2, rng=rng())
+    with pytest.raises(InputError, match="not those of these rows"):
+        incidence_with_missing_causes([1, 2, 3], [2, -1, 0], [1], imputed=drawn)
+    with pytest.raises(InputError, match="at least 2"):
+        incidence_with_missing_causes([1, 2, 3], [1, -1, 0], [1], imputed=drawn[:1])
 
 
 @pytest.mark.slow
@@ -101,8 +110,9 @@ def test_limits_cover_the_truth_when_causes_are_missing_at_random(repetitions: i
         event = np.where(leave <= census, np.where(draw.random(n) < chance_1, 1, 2), 0)
         hidden = draw.random(n) < np.where(stratum == 0, 0.2, 0.6)
         event = np.where((event > 0) & hidden, -1, event)
+        drawn = impute_causes(event, 2, rng=draw, strata=stratum)
         found = incidence_with_missing_causes(
-            np.minimum(leave, census), event, [at], strata=stratum, causes=2, rng=draw
+            np.minimum(leave, census), event, [at], causes=2, imputed=drawn
         )
         covered.append(found.lower[0, 0] <= truth <= found.upper[0, 0])
         estimates.append(found.incidence[0, 0])
