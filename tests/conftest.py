@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from postgres_server import PostgresServer, find_program, running_server
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -54,3 +55,14 @@ def r_values() -> Callable[[str], dict[str, Any]]:
 def repetitions() -> int:
     """Give how often a simulation repeats: few by default, GMTS_SIMULATION_REPETITIONS if set."""
     return int(os.environ.get("GMTS_SIMULATION_REPETITIONS", "250"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Give a PostgreSQL server; the test skips where none is installed, and fails so on CI."""
+    if find_program("initdb") is None or find_program("postgres") is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no PostgreSQL server: .ci/run installs one")
+        pytest.skip("there is no PostgreSQL server: initdb and postgres are not found")
+    with running_server() as server:
+        yield server

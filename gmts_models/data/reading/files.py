@@ -1,4 +1,4 @@
-"""From a file or a frame to columns of cells as they are: nothing is interpreted here.
+"""From a file, a database or a frame to columns of cells as they are: nothing is interpreted here.
 
 What a file leaves open is asked back rather than guessed: the encoding, the sheet.
 """
@@ -26,6 +26,7 @@ import pyarrow
 import pyarrow.parquet
 from openpyxl.utils.exceptions import InvalidFileException
 
+from gmts_models.data.reading.database import Database, fetch
 from gmts_models.errors import DataError, InputError
 from gmts_models.outcome import Ints
 
@@ -44,9 +45,11 @@ class RawTable:
     names : of the columns, trimmed; "" = unnamed. May repeat.
     columns : as many, each of n cells.
     numbers : (n,) what the user calls each row: as a spreadsheet counts them, with the header in
-        row 1, for a file; the position from 0 for a frame.
+        row 1, for a file; from 1 in the order in which they came for a database; the position
+        from 0 for a frame.
     misaligned : (k,) numbers of further rows, whose cells do not line up with the header.
-    source : the file's name without its folder, or "a table in memory".
+    source : the file's name without its folder, "table trainees of a PostgreSQL database", or "a
+        table in memory".
     index_names : of a frame.
     """
 
@@ -64,33 +67,37 @@ class RawTable:
 
 
 def read_table(
-    source: str | os.PathLike[str] | pd.DataFrame,
+    source: str | os.PathLike[str] | pd.DataFrame | Database,
     *,
     sheet: str | None = None,
     encoding: str = "utf-8",
 ) -> RawTable:
-    """Read CSV (comma, semicolon or tab), Excel or Parquet, or take a frame.
+    """Read CSV (comma, semicolon or tab), Excel, Parquet or a database, or take a frame.
 
     Parameters
     ----------
-    source : path, whose ending tells the kind of file, or a frame, which is not changed.
+    source : path, whose ending tells the kind of file; a frame, which is not changed; or a table
+        or query of a database.
     sheet : of a workbook; needed where it has several.
     encoding : of a text file.
 
     Raises
     ------
-    DataError : the file is missing, empty, damaged, of an unknown kind or in another encoding.
+    DataError : the file is missing, empty, damaged, of an unknown kind or in another encoding; the
+        database cannot be reached or refuses, or its driver is missing.
     InputError : an argument does not fit the source.
     """
     if isinstance(source, pd.DataFrame):
         table = _from_frame(source)
+    elif isinstance(source, Database):
+        table = _from_database(source, sheet)
     elif isinstance(source, str | os.PathLike):
         table = _from_file(Path(source), sheet, encoding)
     else:
         raise InputError(
-            f"a {type(source).__name__} is neither a path nor a DataFrame",
+            f"a {type(source).__name__} is neither a path nor a DataFrame nor a Database",
             where="load_trainees",
-            fix="pass the path of a file, or a DataFrame",
+            fix="pass the path of a file, a DataFrame, or gm.Database(url, table=...)",
         )
     if table.n_rows == 0:
         raise DataError("there is a header but no row", where=table.source)
@@ -140,6 +147,19 @@ def _from_frame(frame: pd.DataFrame) -> RawTable:
         misaligned=np.empty(0, dtype=np.int64),
         source="a table in memory",
         index_names=tuple(str(name) for name in frame.index.names if name is not None),
+    )
+
+
+def _from_database(database: Database, sheet: str | None) -> RawTable:
+    if sheet is not None:
+        raise InputError("a database has no sheets", where="sheet", fix="leave sheet out")
+    names, columns = fetch(database)
+    return RawTable(
+        names=tuple(name.strip() for name in names),
+        columns=columns,
+        numbers=np.arange(1, len(columns[0]) + 1 if columns else 1),
+        misaligned=np.empty(0, dtype=np.int64),
+        source=database.source,
     )
 
 
