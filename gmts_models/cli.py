@@ -69,7 +69,9 @@ def run(
 
 @app.command(epilog="Example: gmts-models validate trainees.csv --strict")
 def validate(
-    file: Annotated[Path, typer.Argument(help="A CSV, Excel or Parquet file of trainees.")],
+    file: Annotated[
+        Path, typer.Argument(help="A CSV, Excel or Parquet file of trainees, or a folder.")
+    ],
     config: Annotated[
         Path | None,
         typer.Option(help="An experiment whose data section says how; options go before it."),
@@ -125,28 +127,47 @@ def validate(
         census_date=spec.census_date,
         sheet=spec.sheet,
         encoding=spec.encoding,
+        tables=spec.tables,
     )
     print_checked(checked)
     if strict and checked.n_rejected:
         raise typer.Exit(2)
 
 
-@app.command(epilog="Example: gmts-models simulate --seed 7 --out trainees-SYNTHETIC.csv")
+@app.command(epilog="Example: gmts-models simulate --seed 7 --out scheme-SYNTHETIC --format csv")
 def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same people.")] = 1,
     first_cohort: Annotated[int, typer.Option(help="Year of the first September intake.")] = 2011,
     last_cohort: Annotated[int, typer.Option(help="Year of the last one.")] = 2022,
-    out: Annotated[Path, typer.Option(help="A .csv, .xlsx or .parquet file to write.")] = Path(
-        "trainees-SYNTHETIC.csv"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="A .csv, .xlsx or .parquet file for the trainees (default: "
+            "trainees-SYNTHETIC.csv), or a new folder for all tables: a name without a dot."
+        ),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", help="Of the files of a folder: csv (the default) or parquet."),
+    ] = None,
+    snapshots: Annotated[
+        str | None,
+        typer.Option(
+            help="Staff-in-post extracts in place of tables, of every month or year: a file for "
+            "each date in the folder --out (default: snapshots-SYNTHETIC)."
+        ),
+    ] = None,
+    mess: Annotated[
+        bool, typer.Option("--mess", help="Second posts, absences and gaps in the extracts.")
+    ] = False,
 ) -> None:
-    """Write a synthetic scheme's table of trainees."""
+    """Write a synthetic scheme: a table of trainees, all tables, or staff-in-post extracts."""
     from gmts_models.console import say
+    from gmts_models.data.synthetic.files import write_people
     from gmts_models.data.synthetic.scheme import simulate_trainees
 
     people = simulate_trainees(seed, cohorts=range(first_cohort, last_cohort + 1))
-    _write_table(people.trainees, out)
-    say(f"{len(people):,} synthetic trainees are in {out}.")
+    say(write_people(people, out, format_=format_, snapshots=snapshots, mess=mess))
 
 
 @app.command(epilog="Example: gmts-models publish gmts_store/runs/gmts-20261124-101530-3fa2")
@@ -238,28 +259,6 @@ def _pairs(options: list[str]) -> dict[str, str]:
             f"a mapping needs two names: {bad[0]}", where="--column", fix="--column specialism=Team"
         )
     return pairs
-
-
-def _write_table(frame: object, out: Path) -> None:
-    import pandas as pd
-
-    if not isinstance(frame, pd.DataFrame):
-        raise TypeError("a frame is needed")
-    writers = {
-        ".csv": lambda: frame.to_csv(out, index=False),
-        ".xlsx": lambda: frame.to_excel(out, index=False),
-        ".parquet": lambda: frame.to_parquet(out, index=False),
-    }
-    if out.suffix.lower() not in writers:
-        raise InputError(
-            f"cannot write a {out.suffix or 'nameless'} file",
-            where=f"--out {out}",
-            fix="end the name in .csv, .xlsx or .parquet",
-        )
-    try:
-        writers[out.suffix.lower()]()
-    except OSError as error:
-        raise InputError(f"cannot write there: {error.strerror}", where=f"--out {out}") from error
 
 
 @contextmanager
