@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, assert_never
 
 import numpy as np
 import pandas as pd
@@ -15,20 +16,30 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from gmts_models.errors import FitError, InputError
+from gmts_models.models.protocol import group_label
 from gmts_models.outcome import Floats
+
+Kind = Literal["number", "text", "empty"]
+"""What a column holds; "empty" = nothing but gaps."""
 
 
 def make_encoder(*, impute: bool = True) -> Any:
     """Return the default encoder, a scikit-learn transformer from frames to frames.
 
     Text becomes indicator columns, the first label (by alphabet) being the reference; a missing
-    label is a label of its own. A label not seen in training counts as the reference. Numbers
-    stay as they are; gaps take the training mean and an indicator column says so, unless
+    label is a label of its own, called "missing". A label not seen in training counts as the
+    reference, and so does a missing one where training had none. Numbers stay as they are; gaps
+    take the training mean and an indicator column says so (where training had gaps), unless
     `impute` is False (for estimators that take missing values).
     """
     gaps = SimpleImputer(add_indicator=True, keep_empty_features=True)
     labels = make_pipeline(
-        SimpleImputer(strategy="constant", fill_value="missing", missing_values=None),
+        SimpleImputer(
+            strategy="constant",
+            fill_value="missing",
+            missing_values=None,
+            keep_empty_features=True,
+        ),
         OneHotEncoder(drop="first", handle_unknown="ignore", sparse_output=False),
     )
     encoder = ColumnTransformer(
@@ -52,6 +63,7 @@ class Design:
     Attributes
     ----------
     encoder : fitted transformer.
+    kinds : of each column of the frame, in its training rows.
     names : (p,) columns that vary in the training rows; constant ones say nothing and are left
         out.
     dropped : the constant ones.
@@ -59,6 +71,7 @@ class Design:
     """
 
     encoder: Any
+    kinds: Mapping[str, Kind]
     names: tuple[str, ...]
     dropped: tuple[str, ...]
     centre: Floats
@@ -80,9 +93,11 @@ def fit_design(encoder: Any, frame: pd.DataFrame) -> tuple[Design, Floats]:
     Raises
     ------
     FitError : no column varies.
+    InputError : as `column_kinds`.
     """
     fitted = make_encoder() if encoder is None else clone(encoder)
-    encoded = _plain(fitted.fit_transform(_prepared(frame)))
+    kinds = column_kinds(frame)
+    encoded = _plain(fitted.fit_transform(prepare_columns(frame, kinds)))
     matrix = encoded.to_numpy(float)
     seen = np.isfinite(matrix)  # gaps stay where the encoder leaves them
     count = np.maximum(seen.sum(axis=0), 1)
@@ -97,6 +112,7 @@ def fit_design(encoder: Any, frame: pd.DataFrame) -> tuple[Design, Floats]:
         )
     design = Design(
         encoder=fitted,
+        kinds=kinds,
         names=tuple(encoded.columns[varies]),
         dropped=tuple(encoded.columns[~varies]),
         centre=centre[varies],
@@ -106,37 +122,114 @@ def fit_design(encoder: Any, frame: pd.DataFrame) -> tuple[Design, Floats]:
 
 
 def apply_design(design: Design, frame: pd.DataFrame) -> Floats:
-    """Return the (n, p) standardised matrix of new rows."""
+    """Return the (n, p) standardised matrix of new rows.
+
+    Raises
+    ------
+    InputError : as `prepare_columns`.
+    """
     if not len(frame):
         return np.empty((0, len(design.names)))
     with warnings.catch_warnings():
         # A label not seen in training counts as the reference, as documented.
         warnings.filterwarnings("ignore", message="Found unknown categories")
-        encoded = _plain(design.encoder.transform(_prepared(frame)))
+        encoded = _plain(design.encoder.transform(prepare_columns(frame, design.kinds)))
     matrix = encoded[list(design.names)].to_numpy(float)
     return np.asarray((matrix - design.centre) / design.spread, dtype=float)
 
 
-def _prepared(frame: pd.DataFrame) -> pd.DataFrame:
-    """Text as plain objects with None for missing; flags and numbers as floats."""
-    columns = {}
-    for name, given in frame.items():
-        column = given.infer_objects()
-        if pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column):
-            columns[name] = column.astype("Float64").to_numpy(float, na_value=np.nan)
-            if np.isinf(columns[name]).any():
-                raise InputError("a feature has infinite values", where=f"X, {name}")
+def column_kinds(frame: pd.DataFrame) -> dict[str, Kind]:
+    """Return what each column holds: numbers (flags too), text, or nothing but gaps.
+
+    A pandas category is text, whatever its labels are.
+
+    Raises
+    ------
+    InputError : a column holds something else, or both; or two columns share a name.
+    """
+    names = [str(name) for name in frame]
+    if len(set(names)) < len(names):
+        raise InputError("two columns of X share a name, as text", where="X", fix="rename one")
+    return {name: _kind(frame.iloc[:, i], name) for i, name in enumerate(names)}
+
+
+def prepare_columns(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
+    """Return text as plain objects with None for missing; flags and numbers as floats.
+
+    Parameters
+    ----------
+    frame : columns in the order of `kinds`.
+    kinds : of the training rows. A column that was empty there is so here, whatever it holds.
+
+    Raises
+    ------
+    InputError : a column is of another kind than in training, or has infinite values.
+    """
+    columns: dict[str, Any] = {}
+    for i, (name, kind) in enumerate(kinds.items()):
+        given = frame.iloc[:, i]
+        if kind == "empty" or given.isna().all():
+            columns[name] = np.full(len(frame), None if kind == "text" else np.nan)
             continue
-        text = column.astype(object)
-        text = text.where(text.notna(), None)
-        if not text.dropna().map(lambda value: isinstance(value, str)).all():
+        if (found := _kind(given, name)) != kind:
             raise InputError(
-                "a feature holds neither numbers only nor text only",
+                f"a feature holds {_word(found)}, and held {_word(kind)} when the model was fitted",
                 where=f"X, {name}",
-                fix="make it one of the two; dates have to become numbers first",
+                fix="make X by the same recipe as for the fit",
             )
-        columns[name] = text.to_numpy(object)
+        columns[name] = _text(given) if kind == "text" else _number(given, name)
     return pd.DataFrame(columns, index=frame.index)
+
+
+def _kind(given: pd.Series[Any], name: str) -> Kind:
+    if given.isna().all():
+        return "empty"
+    if isinstance(given.dtype, pd.CategoricalDtype):
+        return "text"
+    column = given.infer_objects()
+    if pd.api.types.is_bool_dtype(column) or pd.api.types.is_any_real_numeric_dtype(column):
+        return "number"
+    known = column.astype(object).dropna()
+    if known.map(lambda value: isinstance(value, str)).all():
+        return "text"
+    if column.dtype == object and known.map(_is_real).all():
+        return "number"
+    raise InputError(
+        "a feature holds neither numbers only nor text only",
+        where=f"X, {name}",
+        fix="make it one of the two; dates have to become numbers first",
+    )
+
+
+def _is_real(value: object) -> bool:
+    """Tell whether a value is a number, True and False among them."""
+    return pd.api.types.is_number(value) and not isinstance(value, complex)
+
+
+def _number(given: pd.Series[Any], name: str) -> Floats:
+    column = given.infer_objects()
+    if column.dtype == object:
+        column = column.where(column.notna(), np.nan).astype(float)
+    values = np.asarray(column.astype("Float64").to_numpy(float, na_value=np.nan), dtype=float)
+    if np.isinf(values).any():
+        raise InputError("a feature has infinite values", where=f"X, {name}")
+    return values
+
+
+def _text(given: pd.Series[Any]) -> Any:
+    text = given.astype(object).map(group_label, na_action="ignore")
+    return text.where(text.notna(), None).to_numpy(object)
+
+
+def _word(kind: Kind) -> str:
+    match kind:
+        case "number":
+            return "numbers"
+        case "text":
+            return "text"
+        case "empty":
+            return "nothing"
+    assert_never(kind)
 
 
 def _plain(encoded: Any) -> pd.DataFrame:
