@@ -18,13 +18,15 @@ import pandas as pd
 from gmts_models.config import ExperimentConfig
 from gmts_models.config.file import config_sha256, dump_yaml, read_config, shareable
 from gmts_models.data.checking.rejections import summarise_rejected
-from gmts_models.data.people import Checked
+from gmts_models.data.endpoints import build_outcome
+from gmts_models.data.people import Checked, People
 from gmts_models.data.source import load_source
 from gmts_models.disclosure import is_small
 from gmts_models.errors import GmtsError, PublishError
 from gmts_models.evaluation.evaluate import Evaluation, evaluate
 from gmts_models.features.table import FeatureTable, build_features
 from gmts_models.models.factory import make_model
+from gmts_models.outcome import Ints
 from gmts_models.provenance import fingerprint, git_state, package_versions
 from gmts_models.reporting.retention import RetentionTable, retention_curves, retention_table
 from gmts_models.run_folder import (
@@ -113,7 +115,13 @@ def run_experiment(
     check_writable(where.runs)
     report("reading data", 0, 1)
     checked = load_source(spec.data, seed=spec.seed)
-    table = build_features(checked.valid, endpoint=spec.endpoint, features=spec.features)
+    table = build_features(
+        checked.valid,
+        spec.at,
+        spec.endpoint,
+        landmarks=spec.landmarks,
+        features=spec.features,
+    )
     retention = retention_table(
         checked.valid,
         horizons=spec.horizons,
@@ -141,7 +149,7 @@ def run_experiment(
             "seconds": round(time.perf_counter() - began, 1),
         }
     )
-    step, last = _grid(table, spec)
+    step, last = _grid(checked.valid, spec)
     content = RunContent(
         record=record,
         config=dump_yaml(shareable(spec)),
@@ -157,9 +165,7 @@ def run_experiment(
         evaluation=evaluation,
         coefficients=coefficients,
         kinds={each.name: each.kind for each in spec.models},
-        cohorts=pd.DataFrame(
-            {"cohort": table.cohort.astype(str), "specialism": table.specialism.astype(str)}
-        ),
+        cohorts=_cohorts(table),
         rejected=summarise_rejected(checked),
     )
     folder = write_run_folder(where.runs, content)
@@ -186,15 +192,25 @@ def _coefficients(
         if hasattr(model, "summary"):
             try:
                 summary = model.fit(table.X, table.y).summary(spec.evaluation.level)
-                tables[name] = hide_rare_terms(summary, table.X, spec.disclosure.threshold)
+                tables[name] = hide_rare_terms(
+                    summary, table.X, spec.disclosure.threshold, table.y.people
+                )
             except GmtsError as error:
                 log.info("%s has no coefficients: %s", name, error.what)
     return tables
 
 
-def _grid(table: FeatureTable, spec: ExperimentConfig) -> tuple[float, float]:
+def _cohorts(table: FeatureTable) -> pd.DataFrame:
+    """Return cohort and specialism of each person, once."""
+    labels = {"cohort": table.cohort.astype(str), "specialism": table.specialism.astype(str)}
+    first = np.unique(table.y.people, return_index=True)[1]
+    return pd.DataFrame(labels).iloc[np.sort(first)]
+
+
+def _grid(people: People, spec: ExperimentConfig) -> tuple[float, float]:
     """Return step and end: quarters for up to ten years, a little past the last horizon."""
-    last = min(float(table.y.exit.max()), max(spec.horizons) * 1.25)
+    longest = float(build_outcome(people, spec.endpoint).y.exit.max())
+    last = min(longest, max(spec.horizons) * 1.25)
     return 3.0 * max(1.0, float(np.ceil(last / 120))), last
 
 
@@ -220,6 +236,8 @@ def _record(
         source=people.source,
         leaving=people.leaving,
         endpoint=spec.endpoint,
+        at=str(table.recipe.at),
+        landmarks=table.recipe.landmarks or (),
         horizons=spec.horizons,
         threshold=spec.disclosure.threshold,
         level=spec.evaluation.level,
@@ -261,14 +279,15 @@ def _command(config: str | Path | ExperimentConfig, overrides: Sequence[str]) ->
 
 
 def _counts(checked: Checked, table: FeatureTable, threshold: int) -> dict[str, int | None]:
+    y = table.y
     counts = pd.Series(
         {
             "rows": checked.n_rows,
             "rejected": checked.n_rejected,
             "valid": len(checked.valid),
-            "followed": len(table),
-            "left": int(table.y.left.sum()),
-            "late entry": int((table.y.entry > 0).sum()),
+            "followed": _people(y.people),
+            "left": _people(y.people[y.left]),
+            "late entry": _people(y.people[y.entry > 0]),
         }
     )
     hidden = is_small(counts, threshold)
@@ -276,6 +295,10 @@ def _counts(checked: Checked, table: FeatureTable, threshold: int) -> dict[str, 
     hidden["rows"] |= hidden["rejected"]
     hidden["followed"] |= 0 < counts["valid"] - counts["followed"] < threshold
     return {name: None if hidden[name] else int(counts[name]) for name in counts.index}
+
+
+def _people(codes: Ints) -> int:
+    return len(np.unique(codes))
 
 
 def _atoms(retention: RetentionTable, spec: ExperimentConfig) -> tuple[AtomRecord, ...]:
@@ -310,20 +333,21 @@ def _limits(
     for model, why in evaluation.predictions.failed.items():
         said.append(f"Model {model} could not be fitted: {why}.")
     overall = evaluation.scores.query("group == 'All' and score == 'brier'")
+    followed = _people(table.y.people)
     by_size: dict[int, list[str]] = {}
     for horizon, rows in overall.groupby("horizon_months"):
         scored = int(rows["n"].max()) if rows["estimate"].notna().any() else 0
         by_size.setdefault(scored, []).append(f"{horizon:g}")
     for n, at in by_size.items():
-        missing_people = pd.Series([len(table) - n])
+        missing_people = pd.Series([followed - n])
         if n == 0:
             said.append(
                 f"No model could be scored at {', '.join(at)} months: nobody who was predicted was "
                 "followed for as long, or no model has an estimate for everyone."
             )
-        elif n < len(table) and not is_small(missing_people, retention.threshold).any():
+        elif n < followed and not is_small(missing_people, retention.threshold).any():
             said.append(
-                f"Scores at {', '.join(at)} months rest on {n:,} of {len(table):,} people: the "
+                f"Scores at {', '.join(at)} months rest on {n:,} of {followed:,} people: the "
                 "others were not followed for as long, entered later, or are in cohorts too small "
                 "to be held out."
             )
@@ -334,7 +358,7 @@ def _limits(
             f"The leaderboard averages over {averaged or 'no'} of {asked} months: elsewhere the "
             f"reference, {evaluation.reference}, has no estimate for everyone."
         )
-    left = int(table.y.left.sum())
+    left = _people(table.y.people[table.y.left])
     if left < 30:
         said.append("Fewer than 30 people left, so intervals of the scores are too narrow.")
     if spec.endpoint == "left_scheme":

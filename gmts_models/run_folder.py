@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ import pandas as pd
 from gmts_models.disclosure import is_small, suppress_counts, suppress_rows
 from gmts_models.errors import DataError
 from gmts_models.evaluation.evaluate import Evaluation
+from gmts_models.evaluation.scoring import landmark_group
+from gmts_models.outcome import Ints
 from gmts_models.reporting.retention import hidden_groups
 from gmts_models.run_record import RunRecord, write_record
 
@@ -34,7 +36,7 @@ class RunContent:
     evaluation : scores, leaderboard, calibration and predictions.
     coefficients : by model, its `summary()`, rare terms blank already.
     kinds : by model, its kind.
-    cohorts : (n,) cohort and specialism of each person.
+    cohorts : (n,) cohort and specialism of each person, once.
     rejected : reason and rows.
     """
 
@@ -113,23 +115,31 @@ def shareable_tables(content: RunContent) -> dict[str, pd.DataFrame]:
     tables = {
         "retention": content.retention,
         "curves": content.curves,
-        "scores": _scores(found.scores, threshold, hidden),
+        "scores": _scores(found.scores, threshold, hidden, content.record.landmarks),
         "leaderboard": leaderboard,
         "calibration": _calibration(found.calibration, threshold),
         "data": pd.DataFrame(list(content.record.counts.items()), columns=["item", "count"]),
-        "rejected": content.rejected.assign(
-            # The number of rejected rows is shown in data.csv.
-            rows=suppress_counts(
-                content.rejected["rows"].astype(float), threshold, total_published=True
-            )
-        ),
+        "rejected": _rejected(content.rejected, threshold),
         "cohorts": _cohort_sizes(content.cohorts, threshold, hidden),
     }
     tables |= {f"coefficients_{name}": table for name, table in content.coefficients.items()}
     return tables
 
 
-def hide_rare_terms(coefficients: pd.DataFrame, X: pd.DataFrame, threshold: int) -> pd.DataFrame:
+def _rejected(counts: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """Return reason and rows; the reason names the table where it is not that of the trainees."""
+    table = counts.get("table", pd.Series("trainees", counts.index, dtype=object))
+    rows = counts["rows"].astype(float)
+    for _, part in rows.groupby(table):
+        # Each table by itself: how many trainees were rejected is shown in data.csv.
+        rows[part.index] = suppress_counts(part, threshold, total_published=True)
+    reason = counts["reason"].where(table == "trainees", table + ": " + counts["reason"])
+    return pd.DataFrame({"reason": reason, "rows": rows})
+
+
+def hide_rare_terms(
+    coefficients: pd.DataFrame, X: pd.DataFrame, threshold: int, people: Ints | None = None
+) -> pd.DataFrame:
     """Blank the coefficients that describe fewer people than the threshold.
 
     Parameters
@@ -137,10 +147,12 @@ def hide_rare_terms(coefficients: pd.DataFrame, X: pd.DataFrame, threshold: int)
     coefficients : a model's summary, a row a term.
     X : the rows of the fit. The term of a label is ``column_label``; where a column's reference
         label is rare, all of its terms go, since each is a comparison with it.
+    people : (n,) codes of those whose rows they are; who has several counts once a label.
     """
     rare: set[str] = set()
     for name, given in X.items():
-        column, missing = given, int(given.isna().sum())
+        column = given if people is None else _once_each(given, people)
+        missing = int(column.isna().sum())
         if 0 < missing < threshold:
             rare.add(f"missing: {name}")
         if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
@@ -157,29 +169,38 @@ def hide_rare_terms(coefficients: pd.DataFrame, X: pd.DataFrame, threshold: int)
     return shown
 
 
+def _once_each(column: pd.Series, people: Ints) -> pd.Series:
+    pairs = pd.DataFrame({"person": people, "label": column.to_numpy(object)})
+    return column[~pairs.duplicated().to_numpy()]
+
+
 def _whole_counts(table: pd.DataFrame) -> pd.DataFrame:
     """Write counts as 12, not 12.0; suppressed ones stay empty."""
     counts = [name for name in ("n", "at_risk", "count", "rows") if name in table]
     return table.astype(dict.fromkeys(counts, "Int64"))
 
 
-def _scores(scores: pd.DataFrame, threshold: int, hidden: frozenset[str]) -> pd.DataFrame:
+def _scores(
+    scores: pd.DataFrame, threshold: int, hidden: frozenset[str], landmarks: Sequence[int]
+) -> pd.DataFrame:
     values = ["estimate", "se", "lower", "upper"]
     shown = suppress_rows(scores, "n", values, threshold)
     # How well a handful of leavers or stayers is predicted would tell of them, and how many
     # they are.
-    few = is_small(scores["left"], threshold) | is_small(scores["n"] - scores["left"], threshold)
+    few = is_small(scores["left"], threshold) | is_small(scores["stayed"], threshold)
     out = scores["group"].isin(hidden)
     shown.loc[few | out, values] = np.nan
     shown["n"] = shown["n"].astype(float)
-    parts = shown["group"] != "All"
+    # People stand at several landmarks, so that those counts do not add up to a total.
+    whole = shown["group"].isin(["All", *map(landmark_group, landmarks)])
+    parts = ~whole
     by = [shown.loc[parts, "model"], shown.loc[parts, "score"], _months(shown[parts])]
     for rows in shown[parts].groupby(by).groups.values():
         shown.loc[rows, "n"] = suppress_counts(
             shown.loc[rows, "n"], threshold, total_published=True, also=out[rows]
         )
-    shown.loc[~parts, "n"] = suppress_counts(shown.loc[~parts, "n"], threshold)
-    return shown.drop(columns="left")
+    shown.loc[whole, "n"] = suppress_counts(shown.loc[whole, "n"], threshold)
+    return shown.drop(columns=["left", "stayed"])
 
 
 def _calibration(calibration: pd.DataFrame, threshold: int) -> pd.DataFrame:

@@ -56,6 +56,10 @@ class RunRecord(_Record):
     source: str = ""
     leaving: str = "leaving"
     endpoint: str
+    at: str = "start"
+    """The prediction date: "start", months since the start, a day, or "scheme_end"."""
+    landmarks: tuple[int, ...] = ()
+    """Several prediction dates, in months since the start; empty = the one of `at`."""
     horizons: tuple[float, ...]
     features: tuple[str, ...] = ()
     census_date: date | None = None

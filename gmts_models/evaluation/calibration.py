@@ -50,7 +50,7 @@ def calibrate(predictions: Predictions, plan: ScoringPlan, bins: int = 5) -> pd.
                         "observed": observed["estimate"],
                         "lower": observed["lower"],
                         "upper": observed["upper"],
-                        "n": len(part),
+                        "n": len(np.unique(plan.people[part])),
                     }
                 )
     return pd.DataFrame(records, columns=COLUMNS)

@@ -23,6 +23,7 @@ from gmts_models.evaluation.scoring import (
     score_models,
 )
 from gmts_models.evaluation.splits import SchemeName, make_folds
+from gmts_models.features.matrix import LANDMARK
 from gmts_models.features.table import FeatureTable
 from gmts_models.models.kaplan_meier import KaplanMeier
 from gmts_models.models.protocol import check_horizons
@@ -36,8 +37,9 @@ class Evaluation:
     Attributes
     ----------
     scores : tidy frame: model, score (brier, ipa, auc, observed_expected, c_index),
-        horizon_months (missing for c_index), group ("All" or a specialism), estimate, se, lower,
-        upper, n (rows scored), left (of them, by the horizon).
+        horizon_months (missing for c_index), group ("All", a specialism, or of a stack "landmark
+        12"), estimate, se, lower, upper, n (people scored), left and stayed (of them, by the
+        horizon).
     leaderboard : a row a model, best first: mean_brier with its interval over the `horizons` at
         which the reference can be scored, the paired difference from the reference with its
         interval, and a verdict in words.
@@ -84,7 +86,8 @@ def evaluate(
     Parameters
     ----------
     model : an estimator; or several by name, of which the first `KaplanMeier` (else the first) is
-        the reference. A single one is compared with Kaplan-Meier by specialism where X has it.
+        the reference. A single one is compared with Kaplan-Meier by specialism where X has it, in
+        a stack by specialism at each landmark.
     table : of `build_features`.
     scheme : "leave_one_cohort_out", "temporal", "k_fold", or a specification of one.
     horizons : (m,) months, increasing.
@@ -96,13 +99,20 @@ def evaluate(
 
     Raises
     ------
-    InputError : the table does not suit the scheme, or a horizon is not a month after 0.
+    InputError : the table does not suit the scheme, a horizon is not a month after 0, or the rows
+        are episodes.
 
     Notes
     -----
     A score is missing where a model's risk is not estimable for someone in it, and where nobody
     was followed for as long (``docs/numbers.md``).
     """
+    if table.recipe.episodes:
+        raise InputError(
+            "episodes end where features change, so they are no follow-up to score against",
+            where="table",
+            fix="judge models on build_features(..., landmarks=[...])",
+        )
     months = check_horizons(horizons)
     if (months <= 0).any() or (np.diff(months) <= 0).any():
         raise InputError("horizons must increase, from above 0", where="horizons")
@@ -136,7 +146,9 @@ def _with_reference(model: Any, table: FeatureTable) -> dict[str, Any]:
     name = type(model).__name__
     if isinstance(model, KaplanMeier) or "specialism" not in table.X:
         return {name: model}
-    return {"KaplanMeier": KaplanMeier(), name: model}
+    stacked = table.recipe.landmarks is not None and LANDMARK in table.X
+    by = ("specialism", LANDMARK) if stacked else "specialism"
+    return {"KaplanMeier": KaplanMeier(by=by), name: model}
 
 
 def _leaderboard(

@@ -3,7 +3,8 @@
 The intervals are about these predictions for new people of these cohorts: people are drawn
 again, within their cohorts, and the censoring weights made anew each time; models are not
 refitted. Rankings (AUC, C) compare people within a fold only, since risks of different folds
-come from different fits.
+come from different fits. In a stack of landmarks people are censored together, and compared, on
+one landmark only; a person is drawn with all of their rows.
 """
 
 from __future__ import annotations
@@ -34,13 +35,18 @@ class ScoringPlan:
     ----------
     counts : (n, 1 + b) how often each row is drawn; the first column is the sample itself.
     weights : by horizon, the censoring weights of the rows that were predicted.
-    groups : mask of the rows, by group; "All" first.
+    groups : mask of the rows, by group; "All" first, then the specialisms, then the landmarks.
+    people : (n,) codes of the people.
+    compared : (n,) codes of the rows among which rankings are made: those of a fold, in a stack
+        those of a fold and landmark.
     level : of the intervals.
     """
 
     counts: Floats
     weights: dict[float, CensoringWeights]
     groups: dict[str, Bools]
+    people: Ints
+    compared: Ints
     level: float
 
 
@@ -55,6 +61,9 @@ def make_plan(
     """Draw the bootstrap and weigh the rows, once for all models."""
     predicted = predictions.fold >= 0
     cohort = codes(table.cohort)
+    together, compared = cohort, predictions.fold
+    if table.recipe.landmarks is not None:
+        together, compared = _pairs(cohort, table.landmark), _pairs(compared, table.landmark)
     counts = np.ones((len(table), 1 + bootstrap))
     counts[:, 1:] = _draw_people(table.y.people, cohort, bootstrap, rng)
     counts[~predicted] = 0
@@ -64,7 +73,7 @@ def make_plan(
         part = censoring_weights(
             table.y[rows],
             float(horizon),
-            strata=cohort[rows],
+            strata=together[rows],
             follow_up=table.follow_up[rows],
             counts=counts[rows],
         )
@@ -78,7 +87,27 @@ def make_plan(
     labels = table.specialism.astype(str)
     groups = {ALL: predicted}
     groups |= {name: predicted & (labels == name).to_numpy() for name in sorted(labels.unique())}
-    return ScoringPlan(counts=counts, weights=weights, groups=groups, level=level)
+    for landmark in table.recipe.landmarks or ():
+        groups[landmark_group(landmark)] = predicted & (table.landmark == landmark)
+    return ScoringPlan(
+        counts=counts,
+        weights=weights,
+        groups=groups,
+        people=table.y.people,
+        compared=compared,
+        level=level,
+    )
+
+
+def landmark_group(landmark: int) -> str:
+    """Return the name of the group of a stack's rows at one landmark."""
+    return f"landmark {landmark}"
+
+
+def _pairs(first: Ints, second: Floats) -> Ints:
+    """Return (n,) codes of the pairs of labels."""
+    both = np.column_stack([first, second])
+    return np.unique(both, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def score_models(
@@ -88,8 +117,10 @@ def score_models(
 
     Returns
     -------
-    A tidy frame (model, score, horizon_months, group, estimate, se, lower, upper, n, left), and
-    the (1 + b,) Brier scores of all rows by model and horizon, for comparisons.
+    A tidy frame (model, score, horizon_months, group, estimate, se, lower, upper, n, left,
+    stayed), and the (1 + b,) Brier scores of all rows by model and horizon, for comparisons. n,
+    left and stayed count people; in a stack one person can have stayed after one landmark and left
+    after another.
     """
     records: list[dict[str, Any]] = []
     briers: dict[tuple[str, float], Floats] = {}
@@ -97,8 +128,8 @@ def score_models(
     for model, risk in predictions.risk.items():
         for column, horizon in enumerate(predictions.horizons):
             for group, mask in plan.groups.items():
-                values, n, left = _at_horizon(
-                    risk[:, column], plan.weights[float(horizon)], mask, predictions.fold
+                values, counted = _at_horizon(
+                    risk[:, column], plan.weights[float(horizon)], mask, plan
                 )
                 if group == ALL:
                     briers[model, float(horizon)] = values["brier"]
@@ -109,13 +140,12 @@ def score_models(
                         "horizon_months": float(horizon),
                         "group": group,
                         **interval(draws, plan.level),
-                        "n": n,
-                        "left": left,
+                        **counted,
                     }
                     for score, draws in values.items()
                 ]
         rank = predictions.rank[model][:, ranked]
-        records += list(_concordances(model, rank, table, predictions.fold, plan))
+        records += list(_concordances(model, rank, table, plan))
     return pd.DataFrame(records), briers
 
 
@@ -171,18 +201,20 @@ def interval(draws: Floats, level: float) -> dict[str, float]:
 
 
 def _at_horizon(
-    risk: Floats, at: CensoringWeights, group: Bools, fold: Ints
-) -> tuple[dict[str, Floats], int, int]:
-    """Return the draws of each score, and how many rows were scored and had left."""
+    risk: Floats, at: CensoringWeights, group: Bools, plan: ScoringPlan
+) -> tuple[dict[str, Floats], dict[str, int]]:
+    """Return the draws of each score, and how many people were scored, had left and had stayed."""
     rows = np.flatnonzero(group & (at.counted[:, 0] > 0))
     part = CensoringWeights(left=at.left[rows], counted=at.counted[rows], weight=at.weight[rows])
     risk = risk[rows]
     scored = part.counted[:, 0] > 0
-    n, left = int(scored.sum()), int((part.left & scored).sum())
+    counted = _count_people(plan.people[rows][scored], part.left[scored])
     nothing = np.full(at.counted.shape[1], np.nan)
-    if not n or np.isnan(risk[scored]).any():  # a mean over some of the people would mislead
+    if (
+        not counted["n"] or np.isnan(risk[scored]).any()
+    ):  # a mean over some of the people would mislead
         names = ("brier", "ipa", "auc", "observed_expected")
-        return dict.fromkeys(names, nothing), n, left
+        return dict.fromkeys(names, nothing), counted
     brier = brier_score(risk, part)
     with np.errstate(divide="ignore", invalid="ignore"):
         ipa = 1 - brier / null_brier_score(part)
@@ -192,19 +224,26 @@ def _at_horizon(
         {
             "brier": brier,
             "ipa": np.where(np.isfinite(ipa), ipa, np.nan),
-            "auc": _auc_within(risk, part, fold[rows]),
+            "auc": _auc_within(risk, part, plan.compared[rows]),
             "observed_expected": np.where(np.isfinite(ratio), ratio, np.nan),
         },
-        n,
-        left,
+        counted,
     )
 
 
-def _auc_within(risk: Floats, at: CensoringWeights, fold: Ints) -> Floats:
-    """AUC over the pairs of people within a fold; each fold counts by its pairs."""
+def _count_people(people: Ints, left: Bools) -> dict[str, int]:
+    return {
+        "n": len(np.unique(people)),
+        "left": len(np.unique(people[left])),
+        "stayed": len(np.unique(people[~left])),
+    }
+
+
+def _auc_within(risk: Floats, at: CensoringWeights, compared: Ints) -> Floats:
+    """AUC over the pairs that are compared; each set of them counts by its pairs."""
     won = pairs = np.zeros(at.weight.shape[1])
-    for each in np.unique(fold):
-        rows = fold == each
+    for each in np.unique(compared):
+        rows = compared == each
         part = CensoringWeights(
             left=at.left[rows], counted=at.counted[rows], weight=at.weight[rows]
         )
@@ -217,9 +256,9 @@ def _auc_within(risk: Floats, at: CensoringWeights, fold: Ints) -> Floats:
 
 
 def _concordances(
-    model: str, risk: Floats, table: FeatureTable, fold: Ints, plan: ScoringPlan
+    model: str, risk: Floats, table: FeatureTable, plan: ScoringPlan
 ) -> Iterator[dict[str, Any]]:
-    """Harrell's C of the risk at one horizon, within folds; interval by the jackknife."""
+    """Harrell's C of the risk at one horizon, of those compared; interval by the jackknife."""
     z = stats.norm.ppf((1 + plan.level) / 2)
     y = table.y
     for group, mask in plan.groups.items():
@@ -227,7 +266,7 @@ def _concordances(
         c, se = np.nan, np.nan
         if len(rows) and not np.isnan(risk[rows]).any():
             part = risk[rows], y.exit[rows], y.left[rows], y.entry[rows]
-            found = concordance(*part, strata=fold[rows], clusters=y.people[rows])
+            found = concordance(*part, strata=plan.compared[rows], clusters=y.people[rows])
             c, se = found.concordance, found.std_err
         yield {
             "model": model,
@@ -238,8 +277,7 @@ def _concordances(
             "se": se,
             "lower": max(c - z * se, 0.0) if np.isfinite(c) else np.nan,
             "upper": min(c + z * se, 1.0) if np.isfinite(c) else np.nan,
-            "n": len(rows),
-            "left": int(y.left[rows].sum()),
+            **_count_people(plan.people[rows], y.left[rows]),
         }
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from gmts_models.config import GroupedKFold, LeaveOneCohortOut, SchemeSpec, TemporalSplit
 from gmts_models.errors import InputError
 from gmts_models.features.table import UNKNOWN, FeatureTable, codes
-from gmts_models.outcome import Ints
+from gmts_models.outcome import Bools, Ints
 
 SchemeName = Literal["leave_one_cohort_out", "temporal", "k_fold"]
 
@@ -76,7 +77,8 @@ def _leave_one_cohort_out(spec: LeaveOneCohortOut, table: FeatureTable) -> list[
     cohort = table.cohort.to_numpy(dtype=str)
     people = table.y.people
     folds = []
-    for label, size in pd.Series(cohort).value_counts().sort_index().items():
+    sizes = pd.Series(cohort[_one_row_each(cohort, people)]).value_counts()
+    for label, size in sizes.sort_index().items():
         if label == UNKNOWN:  # no cohort that could come again: they only train
             continue
         test = cohort == label
@@ -96,7 +98,8 @@ def _temporal(spec: TemporalSplit, table: FeatureTable) -> list[Fold]:
     """Predict the latest cohorts; people without a cohort are left out on both sides."""
     cohort = table.cohort.to_numpy(dtype=str)
     known = cohort != UNKNOWN
-    began = pd.Series(table.start[known]).groupby(cohort[known]).median().sort_values()
+    each = known & _one_row_each(cohort, table.y.people)
+    began = pd.Series(table.start[each]).groupby(cohort[each]).median().sort_values()
     if began.isna().any():
         raise InputError(
             f"{int(began.isna().sum())} cohorts do not tell when they began",
@@ -106,7 +109,7 @@ def _temporal(spec: TemporalSplit, table: FeatureTable) -> list[Fold]:
     if len(began) < 2:
         raise InputError("a temporal split needs at least two cohorts", **_NEEDS_COHORTS)
     share_from = np.array(
-        [np.isin(cohort[known], began.index[i:]).mean() for i in range(1, len(began))]
+        [np.isin(cohort[each], began.index[i:]).mean() for i in range(1, len(began))]
     )
     first = 1 + int(np.abs(share_from - spec.test_fraction).argmin())
     test = np.isin(cohort, began.index[first:])
@@ -137,5 +140,11 @@ def _k_fold(spec: GroupedKFold, table: FeatureTable, rng: np.random.Generator) -
     ]
 
 
-def _rows(mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Ints:
+def _one_row_each(cohort: npt.NDArray[np.str_], people: Ints) -> Bools:
+    """Return (n,) bool: the first row of each person, so that rows of one count once."""
+    pairs = pd.DataFrame({"cohort": cohort, "person": people})
+    return ~pairs.duplicated().to_numpy()
+
+
+def _rows(mask: Bools) -> Ints:
     return np.flatnonzero(mask).astype(np.int64)

@@ -36,7 +36,7 @@ def make_model(spec: ModelSpec, horizons: Sequence[float], seed: int = 0) -> Any
         case KaplanMeierSpec():
             return KaplanMeier(by=spec.by)
         case CoxSpec():
-            return CoxPH(alpha=spec.alpha, strata=spec.strata)
+            return CoxPH(alpha=spec.alpha, strata=spec.strata, robust=spec.robust)
         case WeibullSpec():
             return WeibullAFT(alpha=spec.alpha)
         case LogisticSpec():

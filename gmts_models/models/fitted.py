@@ -10,9 +10,12 @@ import pandas as pd
 from sklearn.base import clone
 
 from gmts_models.data.people import People
-from gmts_models.features.table import FeatureTable, Recipe, make_features
+from gmts_models.errors import InputError
+from gmts_models.features.matrix import make_features
+from gmts_models.features.prediction_date import AskedAt, At, ask, at_risk, pick, read_at
+from gmts_models.features.table import FeatureTable, Recipe
 from gmts_models.models.protocol import RiskModel, check_horizons
-from gmts_models.outcome import Floats
+from gmts_models.outcome import Bools, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -30,22 +33,93 @@ class FittedModel:
     recipe: Recipe
     n: int
 
-    def predict_risk(self, people: People, horizons: npt.ArrayLike) -> Floats:
-        """Return (n, m) risks of people, from their prediction date."""
-        risk = self.estimator.predict_risk(make_features(people, self.recipe.names), horizons)
-        return np.asarray(risk, dtype=float)
+    def predict_risk(
+        self, people: People, horizons: npt.ArrayLike, at: AskedAt | None = None
+    ) -> Floats:
+        """Return (n, m) risks of people, from their prediction date.
 
-    def predict_retention(self, people: People, horizons: npt.ArrayLike) -> pd.DataFrame:
-        """Return P(still there): a row a person by trainee_id, a column a horizon in months."""
+        Parameters
+        ----------
+        people : n, new or old.
+        horizons : (m,) months from the prediction date.
+        at : the prediction date; default that of the recipe. Of a model of a day it may be any
+            other day. A model of stacked landmarks has no default: say one of its landmarks, or a
+            date between the first and the last of them.
+
+        Returns
+        -------
+        Risks from what is known on the prediction date alone. NaN for those who are not at risk
+        then, since they have not started, have left, or were last seen before it; and, of a stack,
+        for those whose service is then outside its landmarks. At the start everyone has a risk.
+
+        Raises
+        ------
+        InputError : the model does not speak of this prediction date.
+        """
+        months, when = check_horizons(horizons), self._date(at)
+        asked = ask(people, when)
+        rows = np.flatnonzero(
+            at_risk(people, self.recipe.endpoint, when) & self._within(asked.months)
+        )
+        risk = np.full((len(people), len(months)), np.nan)
+        if len(rows):
+            recipe = self.recipe
+            X = make_features(people, recipe.names, pick(asked, rows), recipe.attributes)
+            X = X.set_axis(people.trainees.index[rows], axis=0)
+            risk[rows] = self.estimator.predict_risk(X, months)
+        return risk
+
+    def predict_retention(
+        self, people: People, horizons: npt.ArrayLike, at: AskedAt | None = None
+    ) -> pd.DataFrame:
+        """Return P(still there): a row a person by trainee_id, a column a horizon in months.
+
+        The parameters are those of `predict_risk`, and so is what is missing.
+        """
         months = check_horizons(horizons)
         return pd.DataFrame(
-            1 - self.predict_risk(people, months),
+            1 - self.predict_risk(people, months, at),
             index=pd.Index(people.trainees["trainee_id"], name="trainee_id"),
             columns=pd.Index(months, name="months"),
         )
 
+    def _date(self, at: AskedAt | None) -> At:
+        """Return the prediction date that is asked for, where the model speaks of it."""
+        recipe = self.recipe
+        if recipe.landmarks is None:
+            when = recipe.at if at is None else read_at(at)
+            if when != recipe.at and not (_is_day(when) and _is_day(recipe.at)):
+                raise InputError(
+                    f"the model speaks of the prediction date {recipe.at!r}",
+                    where=f"at={when!r}",
+                    fix="leave at= out, or fit a model for that date, or one of landmarks",
+                )
+            return when
+        first, last = recipe.landmarks[0], recipe.landmarks[-1]
+        if at is not None:
+            asked = read_at(at)
+            months = 0 if asked == "start" else asked
+            if not isinstance(months, int) or first <= months <= last:
+                return asked
+        raise InputError(
+            "the model has several prediction dates: months since the start "
+            + ", ".join(map(str, recipe.landmarks)),
+            where=f"at={at!r}",
+            fix=f"say one of them, or a date from {first} to {last} months after the start",
+        )
+
+    def _within(self, months: Floats) -> Bools:
+        marks = self.recipe.landmarks
+        if marks is None:
+            return np.ones(len(months), dtype=bool)
+        return np.asarray((months >= marks[0]) & (months <= marks[-1]))
+
     def __repr__(self) -> str:
         return f"FittedModel({self.estimator!r}, endpoint={self.recipe.endpoint!r}, n={self.n})"
+
+
+def _is_day(at: At) -> bool:
+    return isinstance(at, str) and at not in ("start", "scheme_end")
 
 
 def fit(model: RiskModel, table: FeatureTable) -> FittedModel:
@@ -55,7 +129,19 @@ def fit(model: RiskModel, table: FeatureTable) -> FittedModel:
     ----------
     model : unfitted estimator; it stays so.
     table : of `build_features`.
+
+    Raises
+    ------
+    InputError : the table is of episodes, from which no new person can be predicted.
     """
+    if table.recipe.episodes:
+        raise InputError(
+            "episodes follow people as their features change, and of new people nobody knows how "
+            "they will",
+            where="table",
+            fix="fit the estimator itself, model.fit(table.X, table.y), for its coefficients; or "
+            "predict from build_features(..., landmarks=[...])",
+        )
     return FittedModel(
         estimator=clone(model).fit(table.X, table.y), recipe=table.recipe, n=len(table)
     )

@@ -38,8 +38,8 @@ class HorizonClassifier(RiskMixin, BaseEstimator):  # type: ignore[misc]
         logistic regression with a ridge penalty of 1. It sees standardised columns.
     horizons : months, increasing; between them the cumulative hazard is interpolated linearly,
         from 0 at 0. Past the last nothing is predicted.
-    censoring_by : column of X whose labels are censored together (the cohort year); None for one
-        censoring curve.
+    censoring_by : column of X whose labels are censored together (the cohort year), or several,
+        such as ("cohort_year", "landmark"); None for one censoring curve.
     encoder : transformer from X to numbers; None for `make_encoder`'s.
 
     Attributes
@@ -62,7 +62,7 @@ class HorizonClassifier(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self,
         estimator: Any = None,
         horizons: Sequence[float] = (12, 24, 36, 60),
-        censoring_by: str | None = None,
+        censoring_by: str | Sequence[str] | None = None,
         encoder: Any = None,
     ) -> None:
         self.estimator = estimator
@@ -148,7 +148,12 @@ def _interpolate(values: Floats, knots: Floats, at: Floats) -> Floats:
     return np.asarray(values[:, right - 1] * (1 - share) + values[:, right] * share, dtype=float)
 
 
-def _codes(frame: pd.DataFrame, column: str) -> Ints:
-    if column not in frame:
-        raise InputError(f"X has no column {column!r}", where="HorizonClassifier(censoring_by=...)")
-    return np.asarray(pd.factorize(frame[column].astype(str))[0], dtype=np.int64)
+def _codes(frame: pd.DataFrame, columns: str | Sequence[str]) -> Ints:
+    names = [columns] if isinstance(columns, str) else list(columns)
+    for name in names:
+        if name not in frame:
+            raise InputError(
+                f"X has no column {name!r}", where="HorizonClassifier(censoring_by=...)"
+            )
+    labels = frame[names].astype(str)
+    return np.asarray(labels.groupby(names, sort=False).ngroup(), dtype=np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from gmts_models.models.protocol import (
     check_rows,
     group_label,
 )
-from gmts_models.outcome import Floats, Outcome
+from gmts_models.outcome import Floats, Ints, Outcome
 from gmts_models.stats.survival.kaplan_meier import SurvivalCurve, kaplan_meier, survival_at
 
 
@@ -28,12 +29,13 @@ class KaplanMeier(RiskMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    by : column of X that names the group; None for one curve. A group not seen in training gets
-        the curve of all.
+    by : column of X that names the group, or several whose labels name it together, such as
+        ("specialism", "landmark"); None for one curve. A group not seen in training gets the curve
+        of all.
 
     Attributes
     ----------
-    curves_ : one curve a group.
+    curves_ : one curve a group, by its label; by the labels of several columns, joined by " | ".
     pooled_ : the curve of all rows.
 
     Source: Kaplan & Meier (1958), JASA 53:457-481.
@@ -42,7 +44,7 @@ class KaplanMeier(RiskMixin, BaseEstimator):  # type: ignore[misc]
     curves_: dict[str, SurvivalCurve]
     pooled_: SurvivalCurve
 
-    def __init__(self, by: str | None = "specialism") -> None:
+    def __init__(self, by: str | Sequence[str] | None = "specialism") -> None:
         self.by = by
 
     def fit(self, X: pd.DataFrame, y: Outcome) -> Self:
@@ -50,19 +52,21 @@ class KaplanMeier(RiskMixin, BaseEstimator):  # type: ignore[misc]
         frame = check_rows(X, y)
         if not len(frame):
             raise InputError("there are no rows to learn from", where="X")
-        if self.by is not None and self.by not in frame:
-            raise InputError(
-                f"X has no column {self.by!r} to group by",
-                where="KaplanMeier(by=...)",
-                fix="name one of X's columns, or say by=None for a single curve",
-            )
-        self.feature_names_in_ = np.array([] if self.by is None else [self.by], dtype=object)
-        self.pooled_ = _curve(y)
+        columns = self._columns()
+        for name in columns:
+            if name not in frame:
+                raise InputError(
+                    f"X has no column {name!r} to group by",
+                    where="KaplanMeier(by=...)",
+                    fix="name one of X's columns, or say by=None for a single curve",
+                )
+        self.feature_names_in_ = np.array(columns, dtype=object)
+        self.pooled_ = _curve(y, np.arange(len(y)))
         self.curves_ = {}
-        if self.by is not None:
-            labels = _labels(frame[self.by])
+        if columns:
+            labels = _labels(frame, columns)
             for group in sorted(set(labels)):
-                self.curves_[group] = _curve(y[np.flatnonzero(labels == group)])
+                self.curves_[group] = _curve(y, np.flatnonzero(labels == group))
         return self
 
     def predict_risk(self, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
@@ -71,18 +75,25 @@ class KaplanMeier(RiskMixin, BaseEstimator):  # type: ignore[misc]
         months = check_horizons(horizons)
         frame = check_new_rows(as_frame(X), self.feature_names_in_)
         pooled = 1 - survival_at(self.pooled_, months).survival
-        if self.by is None:
+        if not self._columns():
             return np.tile(pooled, (len(frame), 1))
         by_group = {
             group: 1 - survival_at(curve, months).survival for group, curve in self.curves_.items()
         }
-        labels = _labels(frame[self.by])
+        labels = _labels(frame, self._columns())
         return np.array([by_group.get(label, pooled) for label in labels]).reshape(-1, len(months))
 
+    def _columns(self) -> list[str]:
+        if self.by is None:
+            return []
+        return [self.by] if isinstance(self.by, str) else list(self.by)
 
-def _labels(column: pd.Series) -> npt.NDArray[np.object_]:
-    return np.array([group_label(value) for value in column], dtype=object)
+
+def _labels(frame: pd.DataFrame, columns: Sequence[str]) -> npt.NDArray[np.object_]:
+    parts = [[group_label(value) for value in frame[name]] for name in columns]
+    return np.array([" | ".join(each) for each in zip(*parts, strict=True)], dtype=object)
 
 
-def _curve(y: Outcome) -> SurvivalCurve:
-    return kaplan_meier(y.exit, y.left, y.entry)
+def _curve(y: Outcome, rows: Ints) -> SurvivalCurve:
+    # Rows of one person may stand in several groups, which a slice of y would refuse.
+    return kaplan_meier(y.exit[rows], y.left[rows], y.entry[rows])

@@ -235,6 +235,8 @@ def test_a_model_that_fails_says_why_and_the_others_go_on(table: FeatureTable) -
         cohort=table.cohort,
         start=table.start,
         follow_up=table.follow_up,
+        on=table.on,
+        landmark=table.landmark,
         recipe=table.recipe,
     )
     models = {"km": KaplanMeier(), "cox": CoxPH(), "weibull": WeibullAFT(alpha=1)}

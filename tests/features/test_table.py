@@ -9,7 +9,8 @@ import pytest
 from gmts_models.data.contract.columns import BY_NAME, Column
 from gmts_models.data.people import People
 from gmts_models.errors import InputError
-from gmts_models.features.catalogue import BUILT_IN, available, default_names
+from gmts_models.features.built_in import start
+from gmts_models.features.catalogue import available, default_names
 from gmts_models.features.known import known_at_start
 from gmts_models.features.table import build_features
 
@@ -65,18 +66,13 @@ def test_nothing_later_than_the_start_is_a_feature(people: People) -> None:
     changed = people.trainees.assign(**dict.fromkeys(later, pd.Timestamp("2021-09-01")))
     again = People(trainees=changed, attributes=people.attributes, census_date=people.census_date)
     pd.testing.assert_frame_equal(build_features(people).X, build_features(again).X)
-    for attribute in BUILT_IN:
+    for attribute in start.ATTRIBUTES:
         assert all(BY_NAME[source].known == "start" for source in attribute.sources)
 
 
 def test_unknown_features_are_named(people: People) -> None:
     with pytest.raises(InputError, match="did you mean 'commute_minutes'"):
         build_features(people, features=["commute_minuts"])
-
-
-def test_only_the_start_is_offered(people: People) -> None:
-    with pytest.raises(InputError, match="known at the start only"):
-        build_features(people, at=12)  # type: ignore[arg-type]
 
 
 def test_the_repr_shows_no_rows(people: People) -> None:

@@ -1,0 +1,121 @@
+"""The matrix X: which features it has, and what is known of its rows."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import pandas as pd
+
+from gmts_models.data.contract.columns import BY_NAME
+from gmts_models.data.people import People
+from gmts_models.errors import InputError
+from gmts_models.features.attribute import Attribute, source_of
+from gmts_models.features.catalogue import BUILT_IN, available, default_names
+from gmts_models.features.known import known_on
+from gmts_models.features.prediction_date import Asked
+
+LANDMARK = "landmark"
+"""The feature that tells the rows of a stack apart: months since the start."""
+
+_SAME_AS_LANDMARK = "tenure_months"
+
+Features = Literal["default"] | Sequence[str]
+
+
+def choose_features(
+    people: People,
+    features: Features,
+    own: Sequence[Attribute],
+    rows: Asked,
+    *,
+    stacked: bool = False,
+) -> tuple[str, ...]:
+    """Return the names of X's columns.
+
+    Parameters
+    ----------
+    people, features, own : as of `build_features`.
+    rows : on whose prediction dates a feature has to tell people apart to be a default one.
+    stacked : whether the rows are landmarks.
+    """
+    added = [each.name for each in own]
+    if features != "default":
+        names = [features] if isinstance(features, str) else list(features)
+        return tuple(dict.fromkeys([*names, *added]))
+    ready = available(people, own)
+    mine = [name for name, column in people.attributes.items() if not column.protected]
+    _check_known(people, [ready[n] for n in (*mine, *added) if n in ready], rows)
+    names = list(default_names(people, known_on(people, rows.person, rows.on)))
+    if stacked:
+        names = [*(name for name in names if name != _SAME_AS_LANDMARK), LANDMARK]
+    return tuple(dict.fromkeys([*names, *added]))
+
+
+def make_features(
+    people: People, names: Sequence[str], rows: Asked, own: Sequence[Attribute] = ()
+) -> pd.DataFrame:
+    """Return X of n rows, index 0..n-1, from what is known of them.
+
+    Raises
+    ------
+    InputError : there is no such feature in these data, or it does not say when it is known.
+    """
+    ready = available(people, own)
+    for name in names:
+        if name not in ready and name != LANDMARK:
+            raise _no_feature(name, ready, own)
+    _check_known(people, [ready[name] for name in names if name in ready], rows)
+    known = known_on(people, rows.person, rows.on)
+    made = {
+        name: ready[name].values(known) if name in ready else pd.Series(rows.months)
+        for name in names
+    }
+    return pd.DataFrame(made, index=pd.RangeIndex(len(rows.person)))
+
+
+def _no_feature(name: str, ready: Iterable[str], own: Iterable[Attribute]) -> InputError:
+    mine = next((each for each in (*own, *BUILT_IN) if each.name == name), None)
+    if mine is not None:
+        return InputError(
+            f"the feature {name!r} cannot be made from these data",
+            where="features",
+            fix=f"it is made from {', '.join(mine.sources)}",
+        )
+    close = difflib.get_close_matches(name, ready, n=1)
+    return InputError(
+        f"there is no feature {name!r} in these data"
+        + (f"; did you mean {close[0]!r}?" if close else ""),
+        where="features",
+        fix=f"choose among {', '.join(sorted(ready))}",
+    )
+
+
+def _check_known(people: People, attributes: Iterable[Attribute], rows: Asked) -> None:
+    """Refuse facts of the trainees of which nobody says when they are known."""
+    after = bool((rows.months > 0).any())
+    for attribute in attributes:
+        for table, name in map(source_of, attribute.sources):
+            column = people.attributes.get(name, BY_NAME.get(name))
+            if table != "trainees" or column is None or column.known == "start":
+                continue
+            if column.known is not None and people.has_dates:
+                continue
+            if name in people.attributes and column.known is None:
+                if not after:
+                    continue
+                raise InputError(
+                    f"{name} does not say when it is known, so it cannot be used for prediction "
+                    "dates after the start",
+                    where=f"attributes, {name}",
+                    fix="declare known: start where it is known before the first day, or the date "
+                    "column from which it is; or name the features without it",
+                )
+            raise InputError(
+                f"{name} is not known on any prediction date"
+                if people.has_dates
+                else f"{name} is known from a date, and these people have none",
+                where=f"feature {attribute.name}",
+                fix="leave it out",
+            )
