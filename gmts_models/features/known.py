@@ -21,7 +21,7 @@ from gmts_models.data.months import Days, add_months, months_between, to_days
 from gmts_models.data.people import People
 from gmts_models.errors import InputError
 from gmts_models.features.access import NAT, Access, undeclared
-from gmts_models.features.dated import by_group_and_day, group_codes, settle_ties
+from gmts_models.features.dated import Dated, by_group_and_day, group_codes, settle_ties
 from gmts_models.outcome import Bools, Floats, Ints
 
 _DAY = np.timedelta64(1, "D")
@@ -155,7 +155,7 @@ class Known:
         return np.where(first < self._seen, first, NAT)
 
     def series(
-        self, table: str, column: str, by: str | None = None, *, everywhere: bool = True
+        self, table: str, column: str, by: str | None = None, *, over_months: int | None = None
     ) -> pd.Series[Any]:
         """Return the latest known value of a table that belongs to no one, for the n rows.
 
@@ -165,7 +165,8 @@ class Known:
         column : whose latest known value is taken.
         by : column of the table and of the trainees; records in which it is missing serve those
             for whom nothing else is known. Where the table lacks the column, all records do.
-        everywhere : False = they serve no one, and values of one's own group alone are given.
+        over_months : the change over so many months in place of the value: less what was the latest
+            then, of the same group; missing where nothing has come in between.
         """
         frame, date = self._access.frame(table), TABLES[table].date
         if TABLES[table].personal:
@@ -179,13 +180,10 @@ class Known:
         if known is not None and known not in (date, "start"):
             days = np.maximum(days, self._access.days(table, known))
         days = np.where(np.isnan(value), NAT, days)
-        latest = np.append(value, np.nan)  # position -1, none, tells nothing
         group, mine = self._labels(table, by)
-        own = latest[by_group_and_day(group, days, value).last(mine, self._seen)]
-        if not everywhere:
-            return pd.Series(own)
+        own = self._latest(by_group_and_day(group, days, value), mine, value, over_months)
         rest = by_group_and_day(np.where(group < 0, 0, -1), days, value)
-        of_all = latest[rest.last(np.zeros(len(self), dtype=np.int64), self._seen)]
+        of_all = self._latest(rest, np.zeros(len(self), dtype=np.int64), value, over_months)
         return pd.Series(np.where(np.isnan(own), of_all, own))
 
     # ------------------------------------------------------------ others
@@ -283,6 +281,15 @@ class Known:
         labels = pd.concat([records[by].astype(object), mine.astype(object)])
         codes = group_codes([labels], len(labels))
         return codes[: len(records)], codes[len(records) :]
+
+    def _latest(self, dated: Dated, mine: Ints, value: Floats, over_months: int | None) -> Floats:
+        """Return (n,) the last known value of each row's group, or its change."""
+        latest = np.append(value, np.nan)  # position -1, none, tells nothing
+        now = dated.last(mine, self._seen)
+        if over_months is None:
+            return np.asarray(latest[now])
+        before = dated.last(mine, add_months(self._seen, -over_months))
+        return np.where(now == before, np.nan, latest[now] - latest[before])
 
     def _join(self, table: str) -> tuple[Ints, Ints]:
         """Return every pair of a row and a known record of its person, oldest first."""
