@@ -130,7 +130,7 @@ def validate(
         tables=spec.tables,
     )
     print_checked(checked)
-    if strict and checked.n_rejected:
+    if strict and len(checked.rejected):
         raise typer.Exit(2)
 
 

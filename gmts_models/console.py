@@ -51,10 +51,10 @@ def print_run(run: Run, store: Path | None = None) -> None:
     out.print(_leaderboard(run))
     for name, why in run.evaluation.predictions.failed.items():
         out.print(f"{name} could not be fitted: {why}", markup=False, soft_wrap=True)
-    if run.checked.n_rejected:
+    if told := _rejected_in_words(run.checked):
         out.print(
-            f"{run.checked.n_rejected:,} of {run.checked.n_rows:,} rows were rejected; the report "
-            "counts them by reason, and gmts-models validate names each row of a file.",
+            f"{told} rejected; the report counts them by reason, and gmts-models validate names "
+            "each row of a file.",
             markup=False,
             soft_wrap=True,
         )
@@ -64,6 +64,16 @@ def print_run(run: Run, store: Path | None = None) -> None:
         lines.append(f"Look     {_ui_command(run, store)}")
     out.print("\n" + "\n".join(lines), markup=False, soft_wrap=True)
     out.print(f"Done in {run.seconds:.0f} s.", markup=False)
+
+
+def _rejected_in_words(checked: Checked) -> str:
+    """Return "3 of 20 rows were", with the other tables' rows where there are any, or nothing."""
+    told = [
+        f"{rejected:,} of {rows:,} rows" + ("" if table == "trainees" else f" of {table}")
+        for table, rows, _, rejected in checked.summary().itertuples(index=False)
+        if rejected
+    ]
+    return f"{' and '.join(told)} were" if told else ""
 
 
 def _ui_command(run: Run, store: Path | None) -> str:
@@ -106,32 +116,50 @@ def share_text(share: float, lower: float, upper: float) -> str:
 
 def print_checked(checked: Checked) -> None:
     """Print counts, rejected rows by reason, and the first rejected rows themselves."""
-    out = console()
-    out.print(
-        f"{checked.n_rows:,} rows: {len(checked.valid):,} valid, {checked.n_rejected:,} rejected.",
-        markup=False,
-    )
-    if not checked.n_rejected:
-        return
-    by_reason = Table(title="Rejected rows by reason", title_justify="left", show_lines=True)
-    by_reason.add_column("Reason")
-    by_reason.add_column("Rows", justify="right", no_wrap=True)
-    by_reason.add_column("How to mend it")
-    for reason, rows in summarise_rejected(checked).itertuples(index=False):
-        fixes = checked.rejected.loc[checked.rejected["reason"] == reason, "fix"].unique()
+    several = len(checked.rows) > 1
+    for each in checked.summary().itertuples():
+        name = f"{each.table}: " if several else ""
+        say(f"{name}{each.rows:,} rows: {each.valid:,} valid, {each.rejected:,} rejected.")
+    for each in checked.filled.itertuples():
+        say(f"{each.table}: {each.column} filled in {each.rows:,} times: {each.filled_with}.")
+    if len(checked.rejected):
+        out = console()
+        out.print(_by_reason(checked, several))
+        out.print(_each_rejected(checked, several))
+        more = len(checked.rejected) - MOST_REJECTED
+        if more > 0:
+            say(f"... and {more:,} more: load_trainees(...).rejected has all.")
+
+
+def _by_reason(checked: Checked, several: bool) -> Table:
+    table = Table(title="Rejected rows by reason", title_justify="left", show_lines=True)
+    if several:
+        table.add_column("Table", no_wrap=True)
+    table.add_column("Reason")
+    table.add_column("Rows", justify="right", no_wrap=True)
+    table.add_column("How to mend it")
+    for *where, reason, rows in summarise_rejected(checked).itertuples(index=False):
+        same = checked.rejected["reason"] == reason
+        if several:
+            same &= checked.rejected["table"] == where[0]
+        fixes = checked.rejected.loc[same, "fix"].unique()
         more = f"\n... and {len(fixes) - 3} more" if len(fixes) > 3 else ""
-        by_reason.add_row(_plain(reason), f"{rows:,}", _plain("\n".join(fixes[:3]) + more))
-    out.print(by_reason)
-    each = Table(title="Each of them", title_justify="left")
-    each.add_column("Row", justify="right", no_wrap=True)
-    each.add_column("Column")
-    each.add_column("Reason")
-    columns = checked.rejected[["row", "column", "reason"]]
-    for row in columns.head(MOST_REJECTED).itertuples(index=False):
-        each.add_row(*(_plain(value) for value in row))
-    out.print(each)
-    if len(columns) > MOST_REJECTED:
-        say(f"... and {len(columns) - MOST_REJECTED:,} more: load_trainees(...).rejected has all.")
+        mend = _plain("\n".join(fixes[:3]) + more)
+        table.add_row(*where, _plain(reason), f"{rows:,}", mend)
+    return table
+
+
+def _each_rejected(checked: Checked, several: bool) -> Table:
+    table = Table(title="Each of them", title_justify="left")
+    if several:
+        table.add_column("Table", no_wrap=True)
+    table.add_column("Row", justify="right", no_wrap=True)
+    table.add_column("Column")
+    table.add_column("Reason")
+    columns = [*(["table"] if several else []), "row", "column", "reason"]
+    for row in checked.rejected[columns].head(MOST_REJECTED).itertuples(index=False):
+        table.add_row(*(_plain(value) for value in row))
+    return table
 
 
 def _leaderboard(run: Run) -> Table:

@@ -1,44 +1,44 @@
-"""Reading a table of trainees: what is valid, and what is rejected with its reasons."""
+"""Reading the trainees, and the tables beside them: what is valid, and what is rejected."""
 
 from __future__ import annotations
 
 import datetime as dt
-import os
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gmts_models.config import AttributeSpec
-from gmts_models.data.checking.layout import Layout, match_columns, suggest
+from gmts_models.config import AttributeSpec, TableSpec
+from gmts_models.data.checking.layout import Layout, Scheme, match_columns
+from gmts_models.data.checking.records import Records, parse_records
 from gmts_models.data.checking.rejections import (
     Problem,
-    Violation,
-    count_reasons,
-    rejected_frame,
+    none_valid,
     rejected_rows,
-    violation,
+    rejected_with_misaligned,
 )
-from gmts_models.data.checking.trainees import Records, check_records, observed_until
+from gmts_models.data.checking.tables import Roster
+from gmts_models.data.checking.trainees import check_records, observed_until
 from gmts_models.data.contract.columns import TRAINEES, Column
+from gmts_models.data.load_tables import load_tables
+from gmts_models.data.months import months_between, to_days
 from gmts_models.data.people import Checked, People
-from gmts_models.data.reading.cells import Cells, label_key, read_cells
 from gmts_models.data.reading.dates import check_format, read_date
-from gmts_models.data.reading.files import RawTable, read_table
-from gmts_models.data.reading.parsing import parse_column
-from gmts_models.errors import DataError, InputError
-from gmts_models.outcome import Ints
+from gmts_models.data.reading.files import read_table
+from gmts_models.data.resolution import infer_resolution
+from gmts_models.data.table_sources import Source, Tables, TableSource, find_sources
+from gmts_models.errors import InputError
+from gmts_models.outcome import Bools, Floats, Ints
 
-Scheme = Literal["gmts", "any"]
 CensusDate = str | dt.date | np.datetime64
 
 _NAT = np.datetime64("NaT", "D")
-_TOLD_REASONS = 5
 
 
 def load_trainees(
-    path_or_frame: str | os.PathLike[str] | pd.DataFrame,
+    path_or_frame: Source,
     *,
     scheme: Scheme = "gmts",
     columns: Mapping[str, str] | None = None,
@@ -49,13 +49,17 @@ def load_trainees(
     sheet: str | None = None,
     encoding: str = "utf-8",
     leaving: str | None = None,
+    tables: Tables | None = None,
 ) -> Checked:
-    """Read a table of trainees and check every row against the contract in ``docs/data.md``.
+    """Read trainees, and records of them, and check every row against the contract.
+
+    The contract is in ``docs/data.md`` and ``docs/tables.md``.
 
     Parameters
     ----------
-    path_or_frame : CSV (comma, semicolon or tab), Excel or Parquet file, or a frame, which is
-        left as it is.
+    path_or_frame : CSV (comma, semicolon or tab), Excel or Parquet file with the trainees; a folder
+        of such files, called trainees, placements, surveys, assessments, roles or labour_market; a
+        workbook with sheets of these names; a Database; or a frame, which is left as it is.
     scheme : "gmts", or "any" for another scheme: every label of a category is then taken.
     columns : name in the contract (or of an attribute) -> name in the table. Mapped to "", a
         column is not read. Columns that already have their name need no mapping.
@@ -63,22 +67,26 @@ def load_trainees(
         missing.
     attributes : columns of your own to keep, by name. Others are not kept.
     date_format : of dates that are text, as in ``datetime.strptime``: "%d/%m/%Y". Without it
-        only dates that can be read in one way are taken.
+        only dates that can be read in one way are taken. It holds for the tables that say no
+        other, as encoding does.
     census_date : the day up to which follow-up is known. Default: the latest last_seen_date.
-    sheet : of a workbook with several.
+    sheet : of a workbook with several, the one with the trainees.
     encoding : of a CSV file.
     leaving : what the event means, in words. Default: "leaving the NHS", or "leaving" with
         ``scheme="any"``.
+    tables : the tables beside the trainees, by name: a path, a frame or a Database; a
+        ``TableSpec``, how to read what is found beside the trainees; or a pair of both.
 
     Returns
     -------
-    The valid people, and a line for each rule that a rejected row broke. Every row is in one of
-    the two.
+    The valid people and records, and a line for each rule that a rejected row broke. Every row is
+    in one of the two.
 
     Raises
     ------
-    DataError : the file cannot be read, or no row is valid.
-    InputError : a column is missing, an argument does not fit, or the census date is not known.
+    DataError : a file cannot be read, or none of its rows is valid.
+    InputError : a column is missing, an argument does not fit, the census date is not known, or
+        tables are given beside ready durations.
 
     Examples
     --------
@@ -104,81 +112,74 @@ def load_trainees(
         )
     if date_format is not None:
         check_format(date_format)
-    raw = read_table(path_or_frame, sheet=sheet, encoding=encoding)
+    how = TableSpec(sheet=sheet, encoding=encoding, date_format=date_format)
+    sources = find_sources(path_or_frame, how=how, tables=tables)
+    home = sources.pop("trainees")
+    raw = read_table(home.source, sheet=home.how.sheet, encoding=encoding)
     layout = match_columns(raw, scheme=scheme, columns=columns, attributes=attributes)
-    records = _parse(raw, layout, _check_labels(labels or {}, layout, date_format), date_format)
+    records = parse_records(raw, layout, labels=labels, date_format=date_format)
     census = _find_census(records, census_date, raw.source)
     violations = check_records(records, census)
-    rejected = _all_rejected(violations, records.numbers, raw.misaligned)
-    valid = np.flatnonzero(~rejected_rows(violations, len(records)))
-    if not len(valid):
-        raise _nobody(rejected, raw)
+    rejected = rejected_with_misaligned(violations, records.numbers, raw.misaligned, "trainees")
+    valid = ~rejected_rows(violations, len(records))
+    if not valid.any():
+        raise none_valid(rejected, raw.n_rows, raw.source)
     if layout.dated and np.isnat(census):
         raise _no_census(raw.source)
+    trainees = _complete(records, layout, np.flatnonzero(valid), census)
     people = People(
-        trainees=_complete(records, layout, valid, census),
+        trainees=trainees,
         attributes=layout.attributes,
         census_date=pd.Timestamp(census) if layout.dated else None,
+        resolution=infer_resolution(_months_of_leaving(trainees)),
         scheme=scheme,
         leaving=leaving or ("leaving the NHS" if scheme == "gmts" else "leaving"),
         source=raw.source,
     )
-    return Checked(valid=people, rejected=rejected, n_rows=raw.n_rows)
+    checked = Checked(valid=people, rejected=rejected, n_rows=raw.n_rows)
+    return _with_tables(checked, sources, _roster(records, valid, census)) if sources else checked
 
 
-# ------------------------------------------------------------- parsing
+# -------------------------------------------------------------- tables
 
 
-def _check_labels(
-    labels: Mapping[str, Mapping[str, str]], layout: Layout, date_format: str | None
-) -> dict[str, dict[str, str]]:
-    """Return the labels by `label_key`, having parsed every target as a cell of its column."""
-    specs = {column.name: column for column in layout.specs}
-    checked: dict[str, dict[str, str]] = {}
-    for name, renamed in labels.items():
-        if name not in specs or specs[name].kind == "id":
-            raise InputError(
-                f"labels are given for {name!r}, which is not a column that is read"
-                + suggest(name, specs),
-                where="labels",
-                fix="name the column as the contract does, or as in attributes",
-            )
-        checked[name] = {label_key(label): target.strip() for label, target in renamed.items()}
-        if len(checked[name]) < len(renamed):
-            raise InputError(
-                "two labels differ only in case or spaces", where=f"labels, {name}", fix="keep one"
-            )
-        for target in checked[name].values():
-            _check_target(specs[name], target, date_format)
-    return checked
-
-
-def _check_target(column: Column, target: str, date_format: str | None) -> None:
-    if not target or (column.kind == "event" and column.allowed is None):
-        return
-    cell = Cells(codes=np.zeros(1, dtype=np.int64), levels=[target])
-    if found := parse_column(column, cell, date_format=date_format).violations:
-        hint = suggest(target, column.allowed) if column.allowed else ""
+def _with_tables(checked: Checked, sources: Mapping[str, TableSource], roster: Roster) -> Checked:
+    people = checked.valid
+    if not people.has_dates:
         raise InputError(
-            f"{target!r} is not valid in {column.name}{hint}",
-            where=f"labels, {column.name}",
-            fix=f"choose among {', '.join(column.allowed)}, or '' for missing"
-            if column.allowed
-            else found[0].problem.fix,
+            f"{' and '.join(sources)} need dates of the trainees, who have ready durations",
+            where=people.source,
+            fix="give start_date and leave_nhs_date in place of the durations, or leave the tables "
+            "out; in a folder, give the path of the trainees' file",
         )
+    loaded = load_tables(sources, scheme=people.scheme, roster=roster)
+    return Checked(
+        valid=replace(
+            people,
+            tables={name: table.frame for name, table in loaded.items()},
+            table_attributes={
+                name: table.attributes for name, table in loaded.items() if table.attributes
+            },
+        ),
+        rejected=pd.concat(
+            [checked.rejected, *(each.rejected for each in loaded.values())], ignore_index=True
+        ),
+        n_rows=checked.n_rows,
+        rows={name: table.n_rows for name, table in loaded.items()},
+        filled=pd.concat([each.filled for each in loaded.values()], ignore_index=True),
+    )
 
 
-def _parse(
-    raw: RawTable,
-    layout: Layout,
-    labels: Mapping[str, Mapping[str, str]],
-    date_format: str | None,
-) -> Records:
-    parsed = {}
-    for column in layout.specs:
-        cells = read_cells(raw.columns[layout.positions[column.name]], labels.get(column.name))
-        parsed[column.name] = parse_column(column, cells, date_format=date_format)
-    return Records(columns=parsed, numbers=raw.numbers)
+def _roster(records: Records, valid: Bools, census: np.datetime64) -> Roster:
+    ids = pd.Index(records.text("trainee_id"))
+    refused = ids[~valid & ~records.empty("trainee_id")]
+    return Roster(
+        ids=ids[valid],
+        start=records.days("start_date")[valid],
+        left=records.days("leave_nhs_date")[valid],
+        rejected=refused.difference(ids[valid]),
+        census=census,
+    )
 
 
 # -------------------------------------------------------------- census
@@ -222,36 +223,6 @@ def _no_census(source: str) -> InputError:
     )
 
 
-# ------------------------------------------------------------ rejected
-
-
-def _all_rejected(violations: Sequence[Violation], numbers: Ints, misaligned: Ints) -> pd.DataFrame:
-    rejected = rejected_frame(violations, numbers)
-    if not len(misaligned):
-        return rejected
-    torn = violation(
-        np.ones(len(misaligned), dtype=bool),
-        "",
-        "the row has more or fewer cells than the header",
-        "put cells that hold the separator or a line break in quotation marks",
-    )
-    both = pd.concat([rejected, rejected_frame([torn], misaligned)], ignore_index=True)
-    return both.sort_values("row", kind="stable", ignore_index=True)
-
-
-def _nobody(rejected: pd.DataFrame, raw: RawTable) -> DataError:
-    counts = count_reasons(rejected)
-    told = [f"{each.reason} ({each.rows})" for each in counts.head(_TOLD_REASONS).itertuples()]
-    rest = len(counts) - len(told)
-    commonest = rejected.loc[rejected["reason"] == counts.loc[0, "reason"], "fix"].mode()
-    return DataError(
-        f"none of the {raw.n_rows} rows is valid: {'; '.join(told)}"
-        + (f"; and {rest} other reasons" if rest else ""),
-        where=raw.source,
-        fix=f"for the commonest: {commonest.iloc[0]}",
-    )
-
-
 # --------------------------------------------------------------- valid
 
 
@@ -272,3 +243,16 @@ def _complete(records: Records, layout: Layout, rows: Ints, census: np.datetime6
     frame = pd.DataFrame({name: values[name] for name in order if name in values})
     dates = [column.name for column in TRAINEES if column.kind == "date" and column.name in frame]
     return frame.astype(dict.fromkeys(dates, "datetime64[ns]"))
+
+
+def _months_of_leaving(trainees: pd.DataFrame) -> Floats:
+    """Return the months from the start to leaving, of those who left."""
+    if "start_date" not in trainees:
+        left = trainees["event"] == 1
+        return np.asarray(trainees.loc[left, "duration_months"], dtype=float)
+    if "leave_nhs_date" not in trainees:
+        return np.empty(0)
+    left = trainees["leave_nhs_date"].notna()
+    return months_between(
+        to_days(trainees.loc[left, "start_date"]), to_days(trainees.loc[left, "leave_nhs_date"])
+    )

@@ -78,27 +78,77 @@ class People:
         return f"People(n={len(self)}, columns={self.trainees.shape[1]}{tables}{census}{made})"
 
 
+def _nothing_filled() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "table": pd.Series(dtype=object),
+            "column": pd.Series(dtype=object),
+            "rows": pd.Series(dtype="int64"),
+            "filled_with": pd.Series(dtype=object),
+        }
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Checked:
     """The valid records, and every rejected row with its reason.
 
     Attributes
     ----------
-    valid : the people whose rows broke no rule.
-    rejected : frame with `row`, `column`, `reason`, `fix`: a line for each rule that a row broke.
-        `row` is the row as a spreadsheet numbers it (the header is row 1) for a file, and the
-        position from 0 for a frame. No value of the row is repeated.
-    n_rows : rows read.
+    valid : the people whose rows broke no rule, and their records.
+    rejected : frame with `table`, `row`, `column`, `reason`, `fix`: a line for each rule that a
+        row broke. `row` is the row as a spreadsheet numbers it (the header is row 1) for a file,
+        and the position from 0 for a frame. No value of the row is repeated. Lines given without
+        `table` are about the trainees.
+    n_rows : rows read of the table of trainees.
+    rows : table -> rows read. Of a table that is not said: its valid and its rejected rows.
+    filled : frame with `table`, `column`, `rows`, `filled_with`: what was empty in the records
+        beside the trainees and follows from other rows.
     """
 
     valid: People
     rejected: pd.DataFrame
     n_rows: int
+    rows: Mapping[str, int] = field(default_factory=dict)
+    filled: pd.DataFrame = field(default_factory=_nothing_filled)
+
+    def __post_init__(self) -> None:
+        if "table" not in self.rejected:
+            told = self.rejected.assign(table="trainees").astype({"table": object})
+            first = ["table", *self.rejected.columns]
+            object.__setattr__(self, "rejected", told[first])
+        tables = self.valid.tables.items()
+        read = {name: len(frame) + self._n_rejected(name) for name, frame in tables}
+        object.__setattr__(self, "rows", {"trainees": self.n_rows, **read, **self.rows})
 
     @property
     def n_rejected(self) -> int:
-        """How many rows (not reasons) were rejected."""
-        return int(self.rejected["row"].nunique())
+        """How many rows (not reasons) of the table of trainees were rejected."""
+        return self._n_rejected("trainees")
+
+    def summary(self) -> pd.DataFrame:
+        """Return `table`, and its numbers of rows read, `valid` and `rejected`."""
+        tables = list(self.rows)
+        valid = [
+            len(self.valid) if name == "trainees" else len(self.valid.tables[name])
+            for name in tables
+        ]
+        return pd.DataFrame(
+            {
+                "table": tables,
+                "rows": list(self.rows.values()),
+                "valid": valid,
+                "rejected": [self._n_rejected(name) for name in tables],
+            }
+        )
+
+    def _n_rejected(self, table: str) -> int:
+        return int(self.rejected.loc[self.rejected["table"] == table, "row"].nunique())
 
     def __repr__(self) -> str:
-        return f"Checked({self.n_rows} rows: {len(self.valid)} valid, {self.n_rejected} rejected)"
+        told = [
+            f"{'' if each.table == 'trainees' else f'{each.table}: '}"
+            f"{each.rows} rows: {each.valid} valid, {each.rejected} rejected"
+            for each in self.summary().itertuples()
+        ]
+        return f"Checked({'; '.join(told)})"

@@ -47,18 +47,19 @@ def test_labels_are_free_under_another_scheme():
     assert "Finance" in gmts["specialism"]
 
 
-def test_attributes_become_columns_known_at_the_start():
+def test_attributes_become_columns_that_keep_when_they_are_known():
     layout = match(
         [*DATED, "Band", "score"],
         columns={"band": "Band"},
         attributes={
             "band": AttributeSpec(kind="category", protected=True),
-            "score": Column(name="x", kind="number", meaning="points", most=9),
+            "score": Column(name="x", kind="number", meaning="points", most=9, known="start_date"),
         },
     )
     assert layout.attributes["band"].protected
+    assert layout.attributes["band"].known is None
     assert layout.attributes["score"] == Column(
-        name="score", kind="number", meaning="points", most=9, known="start"
+        name="score", kind="number", meaning="points", most=9, known="start_date"
     )
     assert [spec.name for spec in layout.specs][-2:] == ["band", "score"]
 

@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 
 from gmts_models.data.people import Checked
+from gmts_models.errors import DataError
 from gmts_models.outcome import Bools, Ints
+
+_TOLD_REASONS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +86,60 @@ def rejected_frame(violations: Sequence[Violation], numbers: Ints) -> pd.DataFra
     )
 
 
-def count_reasons(rejected: pd.DataFrame) -> pd.DataFrame:
-    """Return `reason` and `rows`, the number of different rows, the commonest reason first."""
-    counts = rejected.groupby("reason", sort=True)["row"].nunique()
-    table = counts.rename("rows").reset_index().astype({"reason": object, "rows": np.int64})
-    return table.sort_values("rows", ascending=False, kind="stable", ignore_index=True)
+def rejected_with_misaligned(
+    violations: Sequence[Violation], numbers: Ints, misaligned: Ints, table: str
+) -> pd.DataFrame:
+    """Return the lines of `rejected_frame` and of misaligned rows, with `table` before them.
+
+    Parameters
+    ----------
+    violations, numbers : as of `rejected_frame`.
+    misaligned : (k,) numbers of the further rows whose cells do not line up with the header.
+    table : its name.
+    """
+    rejected = rejected_frame(violations, numbers)
+    if len(misaligned):
+        torn = violation(
+            np.ones(len(misaligned), dtype=bool),
+            "",
+            "the row has more or fewer cells than the header",
+            "put cells that hold the separator or a line break in quotation marks",
+        )
+        rejected = pd.concat([rejected, rejected_frame([torn], misaligned)], ignore_index=True)
+        rejected = rejected.sort_values("row", kind="stable", ignore_index=True)
+    rejected.insert(0, "table", np.full(len(rejected), table, dtype=object))
+    return rejected
+
+
+def none_valid(rejected: pd.DataFrame, n_rows: int, source: str) -> DataError:
+    """Build the error that says why no row of a table is valid, by reason."""
+    counts = count_reasons(rejected)
+    told = [f"{each.reason} ({each.rows})" for each in counts.head(_TOLD_REASONS).itertuples()]
+    rest = len(counts) - len(told)
+    commonest = rejected.loc[rejected["reason"] == counts.loc[0, "reason"], "fix"].mode()
+    return DataError(
+        f"none of the {n_rows} rows is valid: {'; '.join(told)}"
+        + (f"; and {rest} other reasons" if rest else ""),
+        where=source,
+        fix=f"for the commonest: {commonest.iloc[0]}",
+    )
+
+
+def count_reasons(rejected: pd.DataFrame, *, by_table: bool = False) -> pd.DataFrame:
+    """Return `reason` and `rows`, the number of different rows, the commonest reason first.
+
+    With `by_table`, `table` goes before them, in the order in which the tables stand.
+    """
+    if not by_table:
+        counts = rejected.groupby("reason", sort=True)["row"].nunique()
+        table = counts.rename("rows").reset_index().astype({"reason": object, "rows": np.int64})
+        return table.sort_values("rows", ascending=False, kind="stable", ignore_index=True)
+    parts = [
+        count_reasons(part).assign(table=name)
+        for name, part in rejected.groupby("table", sort=False)
+    ]
+    every = pd.concat(parts or [count_reasons(rejected).assign(table="")], ignore_index=True)
+    return every.astype({"table": object})[["table", "reason", "rows"]]
 
 
 def summarise_rejected(checked: Checked) -> pd.DataFrame:
@@ -99,7 +151,8 @@ def summarise_rejected(checked: Checked) -> pd.DataFrame:
 
     Returns
     -------
-    Frame with `reason` and `rows`, the commonest first. A row that breaks several rules counts
-    under each. The counts are exact: apply disclosure control before publishing them.
+    Frame with `reason` and `rows`, the commonest first; where more tables than that of the
+    trainees were read, `table` goes before them. A row that breaks several rules counts under
+    each. The counts are exact: apply disclosure control before publishing them.
     """
-    return count_reasons(checked.rejected)
+    return count_reasons(checked.rejected, by_table=len(checked.rows) > 1)

@@ -1,64 +1,19 @@
-"""The rules that hold between the columns of a row, and between rows.
+"""The rules that hold between the columns of a trainee's row, and between rows.
 
-A rule speaks only of values that could be read: a cell with a problem of its own is reported as
-that problem and breaks no other rule. ``docs/data.md`` lists the reasons.
+Cells that cannot be read, and repeated rows, are in ``records.py``. ``docs/data.md`` lists the
+reasons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from gmts_models.data.checking.records import Records, missing_cells, repeated_rows, unreadable
 from gmts_models.data.checking.rejections import Problem, Violation, violation
 from gmts_models.data.months import Days
-from gmts_models.data.reading.parsing import Parsed
-from gmts_models.outcome import Bools, Floats, Ints
-
-_LISTED_ROWS = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Records:
-    """Parsed columns of n rows.
-
-    Attributes
-    ----------
-    columns : by their names in the contract.
-    numbers : (n,) what the user calls each row.
-    """
-
-    columns: Mapping[str, Parsed]
-    numbers: Ints
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.columns
-
-    def days(self, name: str) -> Days:
-        """(n,) dates; NaT everywhere where the table has no such column."""
-        if name in self.columns:
-            return np.asarray(self.columns[name].array)
-        return np.full(len(self), np.datetime64("NaT"), dtype="datetime64[D]")
-
-    def floats(self, name: str) -> Floats:
-        """(n,) numbers; NaN everywhere where the table has no such column."""
-        return self.columns[name].array if name in self.columns else np.full(len(self), np.nan)
-
-    def text(self, name: str) -> npt.NDArray[np.object_]:
-        """(n,) labels; None everywhere where the table has no such column."""
-        if name in self.columns:
-            return np.asarray(self.columns[name].array)
-        return np.full(len(self), None, dtype=object)
-
-    def bad(self, name: str) -> Bools:
-        """(n,) bool: cells that could not be read."""
-        return self.columns[name].bad if name in self.columns else np.zeros(len(self), dtype=bool)
 
 
 def check_records(records: Records, census: np.datetime64) -> list[Violation]:
@@ -69,14 +24,14 @@ def check_records(records: Records, census: np.datetime64) -> list[Violation]:
     records : n parsed rows, with `start_date` or with `duration_months` and `event`.
     census : the day up to which follow-up is known; NaT = not known, breaks no rule.
     """
-    found = [each for parsed in records.columns.values() for each in parsed.violations]
+    found = unreadable(records)
     found += _identity(records)
     if "start_date" in records:
-        found += _missing(records, "start_date", np.isnat(records.days("start_date")))
+        found.append(missing_cells(records, "start_date"))
         found += _after_census(records, census)
         found += _order_of_dates(records)
     else:
-        found += _missing(records, "duration_months", np.isnan(records.floats("duration_months")))
+        found.append(missing_cells(records, "duration_months"))
         found += _durations(records)
     found += _destination(records)
     return [each for each in found if len(each.rows)]
@@ -91,48 +46,16 @@ def observed_until(records: Records, census: np.datetime64) -> Days:
     return np.where(np.isnat(seen), np.where(np.isnat(left), census, left), seen)
 
 
-def _missing(records: Records, name: str, empty: Bools) -> Iterator[Violation]:
-    broken = empty & ~records.bad(name)
-    yield violation(broken, name, f"{name} is missing", "fill it in, or leave the row out")
-
-
 def _identity(records: Records) -> Iterator[Violation]:
-    ids = pd.Series(records.text("trainee_id"))
-    yield from _missing(records, "trainee_id", ids.isna().to_numpy())
-    yield from _missing(records, "specialism", pd.isna(records.text("specialism")))
-    shared = (ids.duplicated(keep=False) & ids.notna()).to_numpy()
-    if shared.any():
-        yield from _shared_ids(records, ids, np.flatnonzero(shared))
-
-
-def _shared_ids(records: Records, ids: pd.Series[str], rows: Ints) -> Iterator[Violation]:
-    content: dict[str, object] = {}
-    for name, parsed in records.columns.items():
-        content[name] = parsed.array[rows]
-        content[f"{name}, bad"] = parsed.bad[rows]
-        if parsed.causes is not None:
-            content[f"{name}, cause"] = parsed.causes[rows]
-    copy = pd.DataFrame(content).duplicated(keep="first").to_numpy()
-    person = pd.factorize(ids.to_numpy()[rows])[0]
-    versions = np.bincount(person, weights=~copy)
-    conflict = versions[person] > 1
-    yield Violation(rows=rows[copy & ~conflict], column="trainee_id", problem=_REPEATED)
-    order = np.argsort(person[conflict], kind="stable")
-    starts = np.flatnonzero(np.diff(person[conflict][order])) + 1
-    for same in np.split(rows[conflict][order], starts):
-        shown = ", ".join(str(number) for number in records.numbers[same[:_LISTED_ROWS]])
-        more = ", ..." if len(same) > _LISTED_ROWS else ""
-        problem = Problem(
-            reason="trainee_id is shared by rows that differ",
-            fix=f"keep one record a trainee; rows {shown}{more} share this one",
-        )
-        yield Violation(rows=same, column="trainee_id", problem=problem)
-
-
-_REPEATED = Problem(
-    reason="the row repeats an earlier one",
-    fix="nothing to do: the first of the identical rows counts; remove the copies",
-)
+    yield missing_cells(records, "trainee_id")
+    yield missing_cells(records, "specialism")
+    yield from repeated_rows(
+        records,
+        ["trainee_id"],
+        np.flatnonzero(~records.empty("trainee_id")),
+        "trainee_id is shared by rows that differ",
+        "keep one record a trainee",
+    )
 
 
 def _after_census(records: Records, census: np.datetime64) -> Iterator[Violation]:

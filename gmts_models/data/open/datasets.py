@@ -267,7 +267,7 @@ _NO_ROWS = rejection_lines(pd.Series(dtype=bool), "", "")
 
 def _all_rejected(prepared: Prepared, checked: Checked, torn: pd.DataFrame) -> pd.DataFrame:
     """Join what was rejected on reading, on preparing and by the common rules."""
-    by_rules = checked.rejected.assign(
+    by_rules = checked.rejected.drop(columns="table").assign(
         row=prepared.frame.index.to_numpy()[checked.rejected["row"].to_numpy(int)]
     )
     parts = [part for part in (torn, prepared.rejected, by_rules) if len(part)]
