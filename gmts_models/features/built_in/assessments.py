@@ -1,8 +1,8 @@
 """What assessments tell: exams, competencies, and progress against what the scheme expects.
 
-Of a trainee without a record so far nothing is known, not even that there was no exam: the table
-may not reach so far back. With a record of any kind, what is not among the records is taken as not
-having been. A record without a subject is a competency of its own.
+What is not among the records has not been: none is a zero. But the table may not reach back so far.
+Of a trainee without any record, who started before the table's first, nothing is known. A record
+without a subject is a competency of its own.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ _PLACED = tuple(
 
 
 def _of_type(known: Known, kind: str) -> tuple[Bools, pd.DataFrame]:
-    """Return (n,) bool: who has any record; and the records of one type, oldest first."""
+    """Return (n,) bool: of whom the table tells; and the records of one type, oldest first."""
     found = known.records(ASSESSMENTS.name)
-    recorded = np.bincount(found["row"], minlength=len(known)) > 0
+    told = np.bincount(found["row"], minlength=len(known)) > 0
+    told |= known.first_record(ASSESSMENTS.name) <= known.start
     of_type = (found["assessment_type"] == kind).to_numpy(bool, na_value=False)
-    return recorded, found[of_type].reset_index(drop=True)
+    return told, found[of_type].reset_index(drop=True)
 
 
 def _number(known: Known, row: Ints) -> Floats:
@@ -51,17 +52,17 @@ def _ratio(part: Floats, whole: Floats) -> Floats:
 def _results(known: Known) -> tuple[Floats, Floats]:
     """Return (n,) exams passed and sittings failed.
 
-    NaN for those without any record, or with sittings of which no result is known.
+    NaN for those of whom the table does not tell, or who sat exams without any result so far.
     """
-    recorded, exams = _of_type(known, "exam")
-    passed = exams["passed"].astype("boolean")
-    told = passed.notna().to_numpy(bool)
-    well = passed.to_numpy(bool, na_value=False)
+    told, exams = _of_type(known, "exam")
+    result = exams["passed"].astype("boolean")
+    out = result.notna().to_numpy(bool)
+    well = result.to_numpy(bool, na_value=False)
     row = exams["row"].to_numpy(np.int64)
-    silent = (_number(known, row) > 0) & (_number(known, row[told]) == 0)
-    hidden = ~recorded | silent
-    number_passed = np.where(hidden, np.nan, _number(known, row[told & well]))
-    return number_passed, np.where(hidden, np.nan, _number(known, row[told & ~well]))
+    silent = (_number(known, row) > 0) & (_number(known, row[out]) == 0)
+    counts = [_number(known, row[out & passed]) for passed in (well, ~well)]
+    passed, failed = (np.where(told & ~silent, count, np.nan) for count in counts)
+    return passed, failed
 
 
 def _exams_passed(known: Known) -> Floats:
@@ -91,13 +92,12 @@ def _latest_by_subject(competencies: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def _signed_off(known: Known) -> Floats:
-    recorded, competencies = _of_type(known, "competency")
+    told, competencies = _of_type(known, "competency")
     latest = _latest_by_subject(competencies, "signed_off")
     done = latest["signed_off"].astype("boolean").to_numpy(bool, na_value=False)
     row = latest["row"].to_numpy(np.int64)
-    silent = np.isin(np.arange(len(known)), competencies["row"])
-    silent &= _number(known, row) == 0
-    return np.where(~recorded | silent, np.nan, _number(known, row[done]))
+    silent = (_number(known, competencies["row"].to_numpy()) > 0) & (_number(known, row) == 0)
+    return np.where(told & ~silent, _number(known, row[done]), np.nan)
 
 
 def _progress(known: Known) -> Floats:
@@ -190,7 +190,7 @@ def _sources(*names: str) -> tuple[str, ...]:
     return tuple(f"{ASSESSMENTS.name}.{name}" for name in ("assessment_type", *names))
 
 
-_PROGRESS = _sources("subject", "signed_off", "framework_size")
+_PROGRESS = (*_sources("subject", "signed_off", "framework_size"), "start_date")
 
 ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute(
@@ -198,7 +198,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         kind="number",
         meaning="exams passed so far",
         unit="exams",
-        sources=_sources("passed"),
+        sources=(*_sources("passed"), "start_date"),
         derive=_exams_passed,
     ),
     Attribute(
@@ -206,7 +206,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         kind="number",
         meaning="sittings of exams failed so far",
         unit="sittings",
-        sources=_sources("passed"),
+        sources=(*_sources("passed"), "start_date"),
         derive=_exams_failed,
     ),
     Attribute(
@@ -214,7 +214,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         kind="number",
         meaning="share of the sittings with a result that were passed",
         unit="share",
-        sources=_sources("passed"),
+        sources=(*_sources("passed"), "start_date"),
         derive=_exam_pass_rate,
     ),
     Attribute(
@@ -222,7 +222,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         kind="number",
         meaning="competencies signed off, by the latest record of each",
         unit="competencies",
-        sources=_sources("subject", "signed_off"),
+        sources=(*_sources("subject", "signed_off"), "start_date"),
         derive=_signed_off,
     ),
     Attribute(
@@ -239,7 +239,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         meaning="share signed off less the share expected by now: 40 % at the end of the first"
         " placement (half of the scheme where that is not known), 90 % at the end of the scheme",
         unit="share",
-        sources=(*_PROGRESS, "start_date", "scheme_end_date"),
+        sources=(*_PROGRESS, "scheme_end_date"),
         optional=_PLACED,
         derive=_against_expected,
         moves=True,
@@ -249,7 +249,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         kind="number",
         meaning="mean of the latest rating of each competency",
         unit="1 to 5",
-        sources=_sources("subject", "rating"),
+        sources=(*_sources("subject", "rating"), "start_date"),
         derive=_mean_rating,
     ),
     Attribute(

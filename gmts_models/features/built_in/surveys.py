@@ -1,13 +1,11 @@
 """What surveys tell: the latest answers, how they move, and who does not answer.
 
 A survey is answered if it has any score: one of the contract, or a number that the user declared.
-Answers of one day count as one, their mean. Of a trainee to whom no survey went, as far as is
-known, nothing is known, not even that there was none: the table may not reach so far back.
+Answers of one day count as one, their mean. No survey sent is a zero, unless the table may not
+reach back so far: of a trainee without any, who started before the table's first, nothing is known.
 """
 
 from __future__ import annotations
-
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -107,17 +105,19 @@ def _months_since(known: Known) -> Floats:
 
 def _number_sent(known: Known) -> Floats:
     number = _count(known, _sent(known)[0])
-    return np.where(number > 0, number, np.nan)
+    told = (number > 0) | (known.first_record(SURVEYS.name) <= known.start)
+    return np.where(told, number, np.nan)
 
 
 def _unanswered(known: Known) -> Floats:
     row, _, scores = _sent(known)
     without = _count(known, row[np.isnan(scores).all(axis=1)])
-    return np.where(_count(known, row) > 0, without, np.nan)
+    return np.where(np.isnan(_number_sent(known)), np.nan, without)
 
 
 def _answer_rate(known: Known) -> Floats:
-    return 1 - _unanswered(known) / _number_sent(known)
+    sent = _number_sent(known)
+    return 1 - _unanswered(known) / np.where(sent > 0, sent, np.nan)
 
 
 def _latest_unanswered(known: Known) -> Floats:
@@ -170,7 +170,7 @@ def _of_trend(name: str) -> Attribute:
 
 def _attributes(scores: tuple[str, ...], themes: tuple[str, ...]) -> tuple[Attribute, ...]:
     """Return the attributes where a survey may have these scores, of which some are `themes`."""
-    of_response = partial(Attribute, kind="number", sources=tuple(map(_source, scores)))
+    any_score = tuple(map(_source, scores))
     return (
         *(_of_latest(SURVEYS.by_name[name]) for name in MAIN),
         *(_of_change(name) for name in MAIN),
@@ -183,10 +183,12 @@ def _attributes(scores: tuple[str, ...], themes: tuple[str, ...]) -> tuple[Attri
             sources=tuple(map(_source, themes)),
             derive=_latest,
         ),
-        of_response(
+        Attribute(
             name="months_since_answer",
+            kind="number",
             meaning="time since a survey was last answered",
             unit="months",
+            sources=any_score,
             derive=_months_since,
             moves=True,
         ),
@@ -195,24 +197,30 @@ def _attributes(scores: tuple[str, ...], themes: tuple[str, ...]) -> tuple[Attri
             kind="number",
             meaning="surveys sent so far",
             unit="surveys",
-            sources=(_source("date"),),
+            sources=(_source("date"), "start_date"),
             derive=_number_sent,
         ),
-        of_response(
+        Attribute(
             name="surveys_unanswered",
+            kind="number",
             meaning="surveys without an answer so far",
             unit="surveys",
+            sources=(*any_score, "start_date"),
             derive=_unanswered,
         ),
-        of_response(
+        Attribute(
             name="latest_unanswered",
+            kind="number",
             meaning="the last survey sent was not answered; 1 = yes",
+            sources=any_score,
             derive=_latest_unanswered,
         ),
-        of_response(
+        Attribute(
             name="answer_rate",
+            kind="number",
             meaning="share of the surveys sent so far that were answered",
             unit="share",
+            sources=(*any_score, "start_date"),
             derive=_answer_rate,
         ),
     )

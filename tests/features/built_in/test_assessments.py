@@ -44,12 +44,14 @@ def _table(records: Sequence[tuple[Any, ...]] = RECORDS) -> pd.DataFrame:
     return frame.assign(**flags).astype({"rating": float, "framework_size": float})
 
 
-def _people(table: pd.DataFrame, placements: pd.DataFrame | None = None) -> People:
+def _people(
+    table: pd.DataFrame, placements: pd.DataFrame | None = None, start: str = "2019-09-01"
+) -> People:
     trainees = pd.DataFrame(
         {
             "trainee_id": ["a", "b", "c", "d", "e"],
             "specialism": "Finance",
-            "start_date": pd.Timestamp("2019-09-01"),
+            "start_date": pd.Timestamp(start),
             "scheme_end_date": pd.Timestamp("2021-09-01"),
         }
     )
@@ -104,6 +106,16 @@ def test_only_what_came_before_counts(on: str, passed: float, signed: float, rat
     names = ("exams_passed", "competencies_signed_off", "mean_rating")
     told = [_values(people, name, on)[0] for name in names]
     np.testing.assert_array_equal(told, [passed, signed, rating])
+
+
+def test_none_is_a_zero_where_the_table_reaches_back_to_the_start() -> None:
+    table = _table()  # from 1 December 2019 on
+    for start, expected in (("2019-11-30", NAN), ("2019-12-01", 0)):
+        people = _people(table, start=start)
+        for name in ("exams_passed", "exams_failed", "competencies_signed_off"):
+            np.testing.assert_array_equal(_values(people, name)[4], expected)
+        for name in ("exam_pass_rate", "competency_progress", "mean_rating"):
+            assert np.isnan(_values(people, name)[4])
 
 
 def test_a_sign_off_can_be_taken_back() -> None:

@@ -40,12 +40,14 @@ def _people(answers: Sequence[tuple[Any, ...]] = ANSWERS) -> People:
     return _with(frame)
 
 
-def _with(frame: pd.DataFrame, own: dict[str, Column] | None = None) -> People:
+def _with(
+    frame: pd.DataFrame, own: dict[str, Column] | None = None, start: str = "2019-01-01"
+) -> People:
     trainees = pd.DataFrame(
         {
             "trainee_id": ["a", "b", "c", "d"],
             "specialism": "Finance",
-            "start_date": pd.Timestamp("2019-01-01"),
+            "start_date": pd.Timestamp(start),
         }
     )
     return People(
@@ -59,6 +61,11 @@ def _values(people: People, name: str, on: str = "2021-03-01") -> Floats:
 
 def _attribute(people: People, name: str) -> Attribute:
     return next(each for each in surveys.for_people(people) if each.name == name)
+
+
+def _readable(attribute: Attribute, frame: pd.DataFrame) -> bool:
+    there = {f"surveys.{name}" for name in frame}
+    return there.issuperset(each for each in attribute.sources if each != "start_date")
 
 
 def _of(people: People, attribute: Attribute, on: str) -> Floats:
@@ -110,6 +117,18 @@ def test_only_what_came_before_counts(
     assert _values(people, "surveys_unanswered", on)[0] == unanswered or np.isnan(unanswered)
 
 
+def test_none_sent_is_a_zero_where_the_table_reaches_back_to_the_start() -> None:
+    table = _people().tables["surveys"]  # from 1 September 2019 on
+    since = {"2019-08-31": NAN, "2019-09-01": 0}
+    for start, sent in since.items():
+        people = _with(table, start=start)
+        for name in ("surveys_sent", "surveys_unanswered"):
+            np.testing.assert_array_equal(_values(people, name)[3], sent)
+        assert np.isnan(_values(people, "answer_rate")[3])
+    # On a day on which the table has not begun, nothing is known, whatever it holds later.
+    assert np.isnan(_values(_with(table, start="2019-09-01"), "surveys_sent", "2019-09-01")).all()
+
+
 def test_a_trend_is_the_slope_of_least_squares() -> None:
     rng = np.random.default_rng(3)
     days = pd.Timestamp("2019-02-01") + pd.to_timedelta(np.sort(rng.choice(700, 9, False)), "D")
@@ -139,7 +158,7 @@ def test_answers_of_one_day_count_as_their_mean() -> None:
 def test_a_table_with_some_scores_only() -> None:
     frame = _people().tables["surveys"][["trainee_id", "date", "morale"]]
     people = _with(frame)
-    assert _attribute(people, "answer_rate").sources == ("surveys.morale",)
+    assert _attribute(people, "answer_rate").sources == ("surveys.morale", "start_date")
     np.testing.assert_array_equal(_values(people, "surveys_unanswered"), [1, 0, 1, NAN])
     assert set(_attribute(people, "people_promise").sources).isdisjoint({"surveys.morale"})
 
@@ -164,7 +183,7 @@ def test_an_empty_table_and_none_at_all() -> None:
     people = _people([])
     empty = people.tables["surveys"].astype({"morale": float, "trainee_id": object})
     for attribute in surveys.for_people(_with(empty)):
-        if all(source.partition(".")[2] in empty for source in attribute.sources):
+        if _readable(attribute, empty):
             assert np.isnan(_of(_with(empty), attribute, "2021-03-01")).all(), attribute.name
     assert surveys.for_people(People(trainees=people.trainees)) == ()
 
@@ -203,7 +222,7 @@ def test_neither_the_order_nor_the_index_nor_the_future_matters(
     mixed = frame.sample(frac=1, random_state=seed)  # and with it the index
     past = frame[frame["date"] < "2020-06-01"]
     for attribute in surveys.ATTRIBUTES:
-        if not all(source.partition(".")[2] in frame for source in attribute.sources):
+        if not _readable(attribute, frame):
             continue
         first = _of(people, attribute, "2020-06-01")
         for other in (mixed, past):
