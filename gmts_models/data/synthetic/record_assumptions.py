@@ -197,7 +197,8 @@ ROLE_LEAST_MONTHS, ROLE_MORE_MONTHS = 12, 18.0
 STAYS_WITH_HOST = 0.5
 """First post with the second placement's host."""
 PROMOTED, NEW_ORGANISATION, NEW_REGION = 0.6, 0.7, 0.15
-"""Of the moves. A new region is a new organisation as well; it is also for the first post."""
+"""Of the moves, those up a band and those to another organisation; of these, also after the
+scheme, those to another region."""
 FTE: Shares = {"1.0": 0.86, "0.8": 0.09, "0.6": 0.05}
 
 EARLIER_ROLE: Shares = {"administrator": 0.45, "healthcare assistant": 0.35, "clinician": 0.20}
