@@ -219,6 +219,69 @@ def test_simulate_writes_a_table_that_validates(
     assert code == 0, out
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_simulate_writes_a_folder_of_tables(
+    run_cli: Callable[..., tuple[int, str, str]], folder: Path, kind: str
+) -> None:
+    cohorts = ("--first-cohort", "2015", "--last-cohort", "2016")
+    arguments = ("simulate", "--seed", "4", *cohorts, "--out", "scheme", "--format", kind)
+    code, out, _ = run_cli(*arguments)
+    assert code == 0
+    assert "synthetic trainees and their records are in scheme: trainees." in out
+    names = {"trainees", "placements", "surveys", "assessments", "roles", "labour_market"}
+    assert {path.name for path in (folder / "scheme").iterdir()} == {f"{x}.{kind}" for x in names}
+    code, _, err = run_cli(*arguments)
+    _assert_one_message(code, err, "the folder is not empty")
+
+
+def test_simulate_writes_a_folder_of_extracts(
+    run_cli: Callable[..., tuple[int, str, str]], folder: Path
+) -> None:
+    cohorts = ("--first-cohort", "2015", "--last-cohort", "2016")
+    code, out, _ = run_cli("simulate", *cohorts, "--snapshots", "year")
+    assert code == 0
+    assert "2 extracts of" in out
+    made = folder / "snapshots-SYNTHETIC"
+    assert sorted(path.name for path in made.iterdir()) == [
+        "staff_2015-09-30.csv",
+        "staff_2016-09-30.csv",
+    ]
+    (folder / "empty.d").mkdir()
+    arguments = ("--snapshots", "month", "--mess", "--format", "parquet", "--out", "empty.d")
+    code, out, _ = run_cli("simulate", *cohorts, *arguments)
+    assert code == 0
+    assert len(list((folder / "empty.d").iterdir())) == 24
+    messy = pd.read_parquet(folder / "empty.d" / "staff_2016-10-31.parquet")
+    assert messy["start_date"].isna().any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--out", "a.csv", "--format", "csv"), "--format is of the files of a folder"),
+        (("--format", "parquet"), "--format is of the files of a folder"),
+        (("--out", "a.csv", "--snapshots", "month"), "extracts go into a folder"),
+        (("--out", "a.feather"), "cannot write a .feather file"),
+        (("--out", "small.yaml/tables"), "cannot write there"),
+        (("--mess",), "the mess is that of extracts"),
+        (("--out", "a", "--format", "xlsx"), "the format is csv or parquet"),
+        (("--snapshots", "week"), "extracts are of every month or year"),
+    ],
+)
+def test_what_simulate_cannot_write_is_told(
+    run_cli: Callable[..., tuple[int, str, str]],
+    folder: Path,
+    arguments: tuple[str, ...],
+    words: str,
+) -> None:
+    before = sorted(folder.iterdir())
+    code, _, err = run_cli("simulate", "--first-cohort", "2022", *arguments)
+    assert code == 2
+    assert words in err
+    assert "Traceback" not in err
+    assert sorted(folder.iterdir()) == before
+
+
 def test_report_can_be_made_again(
     run_cli: Callable[..., tuple[int, str, str]], folder: Path
 ) -> None:
