@@ -1,8 +1,8 @@
 """What assessments tell: exams, competencies, and progress against what the scheme expects.
 
 What is not among the records has not been: none is a zero. But the table may not reach back so far.
-Of a trainee without any record, who started before the table's first, nothing is known. A record
-without a subject is a competency of its own.
+Of a trainee without any record, who started before the table's first, nothing is known after the
+start. A record without a subject is a competency of its own.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _of_type(known: Known, kind: str) -> tuple[Bools, pd.DataFrame]:
     """Return (n,) bool: of whom the table tells; and the records of one type, oldest first."""
     found = known.records(ASSESSMENTS.name)
     told = np.bincount(found["row"], minlength=len(known)) > 0
-    told |= known.first_record(ASSESSMENTS.name) <= known.start
+    told |= (known.first_record(ASSESSMENTS.name) <= known.start) | (known.on <= known.start)
     of_type = (found["assessment_type"] == kind).to_numpy(bool, na_value=False)
     return told, found[of_type].reset_index(drop=True)
 

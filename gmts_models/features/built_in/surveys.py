@@ -2,7 +2,8 @@
 
 A survey is answered if it has any score: one of the contract, or a number that the user declared.
 Answers of one day count as one, their mean. No survey sent is a zero, unless the table may not
-reach back so far: of a trainee without any, who started before the table's first, nothing is known.
+reach back so far: of a trainee without any, who started before the table's first, nothing is known
+after the start.
 """
 
 from __future__ import annotations
@@ -106,6 +107,7 @@ def _months_since(known: Known) -> Floats:
 def _number_sent(known: Known) -> Floats:
     number = _count(known, _sent(known)[0])
     told = (number > 0) | (known.first_record(SURVEYS.name) <= known.start)
+    told |= known.on <= known.start
     return np.where(told, number, np.nan)
 
 

@@ -116,6 +116,9 @@ def test_none_is_a_zero_where_the_table_reaches_back_to_the_start() -> None:
             np.testing.assert_array_equal(_values(people, name)[4], expected)
         for name in ("exam_pass_rate", "competency_progress", "mean_rating"):
             assert np.isnan(_values(people, name)[4])
+    # On the first day there can have been none.
+    told = _values(_people(table, start="2019-11-30"), "exams_passed", "2019-11-30")
+    np.testing.assert_array_equal(told, 0)
 
 
 def test_a_sign_off_can_be_taken_back() -> None:

@@ -126,7 +126,10 @@ def test_none_sent_is_a_zero_where_the_table_reaches_back_to_the_start() -> None
             np.testing.assert_array_equal(_values(people, name)[3], sent)
         assert np.isnan(_values(people, "answer_rate")[3])
     # On a day on which the table has not begun, nothing is known, whatever it holds later.
-    assert np.isnan(_values(_with(table, start="2019-09-01"), "surveys_sent", "2019-09-01")).all()
+    assert np.isnan(_values(_with(table, start="2019-08-31"), "surveys_sent", "2019-09-01")).all()
+    # On the first day there can have been none.
+    told = _values(_with(table, start="2019-09-01"), "surveys_sent", "2019-09-01")
+    np.testing.assert_array_equal(told, 0)
 
 
 def test_a_trend_is_the_slope_of_least_squares() -> None:
