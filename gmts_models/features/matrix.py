@@ -8,7 +8,6 @@ from typing import Literal
 
 import pandas as pd
 
-from gmts_models.data.contract.columns import BY_NAME
 from gmts_models.data.people import People
 from gmts_models.errors import InputError
 from gmts_models.features.attribute import Attribute, source_of
@@ -22,6 +21,17 @@ LANDMARK = "landmark"
 _SAME_AS_LANDMARK = "tenure_months"
 
 Features = Literal["default"] | Sequence[str]
+
+
+def candidates(people: People, features: Features, own: Sequence[Attribute]) -> list[Attribute]:
+    """Return the attributes that may become features, whether or not they tell people apart."""
+    ready, added = available(people, own), [each.name for each in own]
+    if features != "default":
+        names = [features] if isinstance(features, str) else list(features)
+    else:
+        names = [each.name for each in BUILT_IN]
+        names += [name for name, column in people.attributes.items() if not column.protected]
+    return [ready[name] for name in dict.fromkeys([*names, *added]) if name in ready]
 
 
 def choose_features(
@@ -44,9 +54,7 @@ def choose_features(
     if features != "default":
         names = [features] if isinstance(features, str) else list(features)
         return tuple(dict.fromkeys([*names, *added]))
-    ready = available(people, own)
-    mine = [name for name, column in people.attributes.items() if not column.protected]
-    _check_known(people, [ready[n] for n in (*mine, *added) if n in ready], rows)
+    _check_known(people, candidates(people, features, own), rows)
     names = list(default_names(people, known_on(people, rows.person, rows.on)))
     if stacked:
         names = [*(name for name in names if name != _SAME_AS_LANDMARK), LANDMARK]
@@ -93,18 +101,14 @@ def _no_feature(name: str, ready: Iterable[str], own: Iterable[Attribute]) -> In
 
 
 def _check_known(people: People, attributes: Iterable[Attribute], rows: Asked) -> None:
-    """Refuse facts of the trainees of which nobody says when they are known."""
+    """Refuse the user's own facts of which nobody says when they are known."""
     after = bool((rows.months > 0).any())
     for attribute in attributes:
         for table, name in map(source_of, attribute.sources):
-            column = people.attributes.get(name, BY_NAME.get(name))
+            column = people.attributes.get(name)
             if table != "trainees" or column is None or column.known == "start":
                 continue
-            if column.known is not None and people.has_dates:
-                continue
-            if name in people.attributes and column.known is None:
-                if not after:
-                    continue
+            if column.known is None and after:
                 raise InputError(
                     f"{name} does not say when it is known, so it cannot be used for prediction "
                     "dates after the start",
@@ -112,10 +116,9 @@ def _check_known(people: People, attributes: Iterable[Attribute], rows: Asked) -
                     fix="declare known: start where it is known before the first day, or the date "
                     "column from which it is; or name the features without it",
                 )
-            raise InputError(
-                f"{name} is not known on any prediction date"
-                if people.has_dates
-                else f"{name} is known from a date, and these people have none",
-                where=f"feature {attribute.name}",
-                fix="leave it out",
-            )
+            if column.known is not None and not people.has_dates:
+                raise InputError(
+                    f"{name} is known from a date, and these people have none",
+                    where=f"attributes, {name}",
+                    fix="declare known: start, or give dates in place of ready durations",
+                )

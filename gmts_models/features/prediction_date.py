@@ -178,9 +178,10 @@ def at_risk(people: People, endpoint: Endpoint, at: At) -> Bools:
             where='at="scheme_end"',
             fix="use the endpoint left_nhs or post_scheme, or an earlier prediction date",
         )
+    asked = ask(people, at)
     if not people.has_dates:
-        return np.asarray(frame["duration_months"].to_numpy(float) >= float(at))
-    on = ask(people, at).on
+        return np.asarray(frame["duration_months"].to_numpy(float) >= asked.months)
+    on = asked.on
     seen = _day(people, "last_seen_date")
     if people.census_date is not None:
         census = people.census_date.to_datetime64().astype("datetime64[D]")
