@@ -9,11 +9,41 @@ import pandas as pd
 from gmts_models.data.contract.columns import BY_NAME
 from gmts_models.data.people import People
 from gmts_models.features.attribute import Attribute, from_column, source_of
-from gmts_models.features.built_in import start
+from gmts_models.features.built_in import (
+    assessments,
+    labour_market,
+    peers,
+    placements,
+    roles,
+    scheme,
+    start,
+    surveys,
+)
 from gmts_models.features.known import Known
 
-BUILT_IN: tuple[Attribute, ...] = (*start.ATTRIBUTES,)
-"""The attributes of the default recipe, in the order of X's columns."""
+BUILT_IN: tuple[Attribute, ...] = (
+    *start.ATTRIBUTES,
+    *scheme.ATTRIBUTES,
+    *placements.ATTRIBUTES,
+    *roles.ATTRIBUTES,
+    *surveys.ATTRIBUTES,
+    *assessments.ATTRIBUTES,
+    *peers.ATTRIBUTES,
+    *labour_market.ATTRIBUTES,
+)
+"""The attributes that come with the package, in the order of X's columns."""
+
+ON_REQUEST = frozenset(
+    {
+        *(each.name for each in (*peers.ATTRIBUTES, *labour_market.ATTRIBUTES)),
+        *scheme.ON_REQUEST,
+        *placements.ON_REQUEST,
+        *roles.ON_REQUEST,
+    }
+)
+"""Built-in attributes that enter X only when they are named. Those of peers and of the labour market
+are much the same for everyone of a cohort, so that at one time since the start they stand in for the
+cohort, and for each other. The rest can be worked out from other features of the recipe."""
 
 _KINDS = ("category", "number", "flag")
 
@@ -32,21 +62,26 @@ def available(people: People, own: Iterable[Attribute] = ()) -> dict[str, Attrib
         if column.known == "start" and column.kind in _KINDS
     ]
     columns = [from_column(column) for column in people.attributes.values()]
-    known = {each.name: each for each in (*raw, *columns, *BUILT_IN, *own)}
+    made = (*surveys.for_people(people), *labour_market.for_people(people))
+    known = {each.name: each for each in (*raw, *columns, *BUILT_IN, *made, *own)}
     return {name: each for name, each in known.items() if _is_there(each, people)}
 
 
 def default_names(people: People, known: Known) -> tuple[str, ...]:
     """Return the default recipe: the built-in attributes, and the user's own unprotected ones.
 
-    What says nothing on these prediction dates is left out: an attribute without a single value,
-    and, specialism apart, one with the same value for everyone.
+    Left out are those `ON_REQUEST`, the user's own series of the labour market with them, and what
+    says nothing on these prediction dates: an attribute without a single value, and, specialism
+    apart, one with the same value for everyone.
     """
     ready = available(people)
-    wanted = [attribute.name for attribute in BUILT_IN]
+    wanted = [each.name for each in BUILT_IN if each.name not in ON_REQUEST]
     wanted += [name for name, column in people.attributes.items() if not column.protected]
+    wanted += [each.name for each in surveys.for_people(people) if not each.protected]
     return tuple(
-        name for name in wanted if name in ready and _tells(name, ready[name].values(known))
+        name
+        for name in dict.fromkeys(wanted)
+        if name in ready and _tells(name, ready[name].values(known))
     )
 
 

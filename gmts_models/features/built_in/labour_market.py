@@ -6,7 +6,7 @@ are none for it, those of everywhere.
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,15 @@ _REGION = (_BY, f"{LABOUR_MARKET.name}.{_BY}")
 _CHANGE_MONTHS = 12
 
 
-def _latest(column: str, known: Known) -> pd.Series[Any]:
-    return known.series(LABOUR_MARKET.name, column, by=_BY)
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """Read the latest value of a column, or its change."""
 
+    column: str
+    over_months: int | None = None
 
-def _change(column: str, known: Known) -> pd.Series[Any]:
-    return known.series(LABOUR_MARKET.name, column, by=_BY, over_months=_CHANGE_MONTHS)
+    def __call__(self, known: Known) -> pd.Series[Any]:
+        return known.series(LABOUR_MARKET.name, self.column, _BY, over_months=self.over_months)
 
 
 def _year(known: Known) -> Floats:
@@ -52,7 +55,7 @@ def _of_series(column: Column, name: str | None = None) -> Attribute:
         sources=_sources(column.name),
         optional=_REGION,
         protected=column.protected,
-        derive=partial(_latest, column.name),
+        derive=_Series(column.name),
     )
 
 
@@ -65,7 +68,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         unit="percentage points",
         sources=_sources("unemployment_rate"),
         optional=_REGION,
-        derive=partial(_change, "unemployment_rate"),
+        derive=_Series("unemployment_rate", _CHANGE_MONTHS),
         moves=True,
     ),
     Attribute(

@@ -11,7 +11,7 @@ prediction date is still there, as everyone is whose departure is not known yet.
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -32,14 +32,16 @@ def _there(known: Known) -> Floats:
     return known.others_there(PEERS)
 
 
-def _left(by: tuple[str, ...], known: Known) -> Floats:
-    return known.others_dated(by, "leave_nhs_date", within_months=_MONTHS)
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """Count the others who left in the months before, or their share of those there in them."""
 
+    by: tuple[str, ...]
+    as_share: bool = False
 
-def _left_rate(by: tuple[str, ...], known: Known) -> Floats:
-    """Return (n,) the share that left, of those who were there at some time in the months."""
-    left = _left(by, known)
-    return _share(left, known.others_there(by) + left)
+    def __call__(self, known: Known) -> Floats:
+        left = known.others_dated(self.by, "leave_nhs_date", within_months=_MONTHS)
+        return _share(left, known.others_there(self.by) + left) if self.as_share else left
 
 
 def _share_of_region(known: Known) -> Floats:
@@ -79,7 +81,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         meaning="others of the cohort and specialism who left the NHS in the 6 months before",
         unit="trainees",
         sources=(*PEERS, *_DATES),
-        derive=partial(_left, PEERS),
+        derive=_Left(PEERS),
         moves=True,
     ),
     Attribute(
@@ -89,7 +91,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         " months before, who left the NHS in them",
         unit="share",
         sources=(*PEERS, *_DATES),
-        derive=partial(_left_rate, PEERS),
+        derive=_Left(PEERS, as_share=True),
         moves=True,
     ),
     Attribute(
@@ -107,7 +109,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         meaning="others of the region who left the NHS in the 6 months before",
         unit="trainees",
         sources=(*REGION, *_DATES),
-        derive=partial(_left, REGION),
+        derive=_Left(REGION),
         moves=True,
     ),
     Attribute(
@@ -117,7 +119,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         " left the NHS in them",
         unit="share",
         sources=(*REGION, *_DATES),
-        derive=partial(_left_rate, REGION),
+        derive=_Left(REGION, as_share=True),
         moves=True,
     ),
 )

@@ -151,8 +151,5 @@ def test_an_empty_table_and_ready_durations() -> None:
 
 
 def test_attributes_can_be_pickled() -> None:
-    people = _people(_table().assign(pay_growth=2.0))
-    known = known_on(people, np.arange(4), np.full(4, np.datetime64("2020-06-19", "D")))
     for attribute in labour_market.ATTRIBUTES:
-        again = pickle.loads(pickle.dumps(attribute))
-        pd.testing.assert_series_equal(again.values(known), attribute.values(known))
+        assert pickle.loads(pickle.dumps(attribute)) == attribute

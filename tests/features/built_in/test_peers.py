@@ -157,8 +157,5 @@ def test_one_person_has_no_peers() -> None:
 
 
 def test_attributes_can_be_pickled() -> None:
-    people = _people()
-    known = known_on(people, np.arange(6), np.full(6, np.datetime64("2020-09-03", "D")))
     for attribute in ATTRIBUTES:
-        again = pickle.loads(pickle.dumps(attribute))
-        pd.testing.assert_series_equal(again.values(known), attribute.values(known))
+        assert pickle.loads(pickle.dumps(attribute)) == attribute
