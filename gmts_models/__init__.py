@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gmts_models.data.open.datasets import load_dataset as load_dataset
     from gmts_models.data.people import Checked as Checked
     from gmts_models.data.people import People as People
+    from gmts_models.data.snapshots.load import from_snapshots as from_snapshots
     from gmts_models.data.synthetic.scheme import simulate_trainees as simulate_trainees
     from gmts_models.errors import GmtsError as GmtsError
     from gmts_models.evaluation.evaluate import Evaluation as Evaluation
@@ -62,6 +63,7 @@ _HOME = {
     "build_features": "features.table",
     "evaluate": "evaluation.evaluate",
     "fit": "models.fitted",
+    "from_snapshots": "data.snapshots.load",
     "incidence_table": "reporting.incidence",
     "load_dataset": "data.open.datasets",
     "load_trainees": "data.load",
