@@ -231,3 +231,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         derive=_commute_change,
     ),
 )
+
+ON_REQUEST = ("organisations_so_far", "placement_region", "placement_commute_minutes")
+"""They are nearly the changes of organisation, the region of the scheme, and the first commute with its
+change."""

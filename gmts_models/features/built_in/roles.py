@@ -121,3 +121,6 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         derive=_earlier,
     ),
 )
+
+ON_REQUEST = ("part_time", "earlier_nhs_posts")
+"""They are told by the hours, and nearly by `prior_nhs`."""
