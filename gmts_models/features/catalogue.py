@@ -41,9 +41,9 @@ ON_REQUEST = frozenset(
         *roles.ON_REQUEST,
     }
 )
-"""Built-in attributes that enter X only when they are named. Those of peers and of the labour market
-are much the same for everyone of a cohort, so that at one time since the start they stand in for the
-cohort, and for each other. The rest can be worked out from other features of the recipe."""
+"""Built-in attributes that enter X only when they are named. Those of peers and of the labour
+market are much the same for everyone of a cohort, so that at one time since the start they stand in
+for the cohort, and for each other. The rest follow, or nearly so, from features of the recipe."""
 
 _KINDS = ("category", "number", "flag")
 

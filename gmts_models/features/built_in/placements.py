@@ -233,5 +233,5 @@ ATTRIBUTES: tuple[Attribute, ...] = (
 )
 
 ON_REQUEST = ("organisations_so_far", "placement_region", "placement_commute_minutes")
-"""They are nearly the changes of organisation, the region of the scheme, and the first commute with its
-change."""
+"""They are nearly the changes of organisation, the region of the scheme, and the first commute with
+its change."""

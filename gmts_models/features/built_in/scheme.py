@@ -93,5 +93,5 @@ ATTRIBUTES: tuple[Attribute, ...] = (
 )
 
 ON_REQUEST = ("months_to_scheme_end", "withdrew")
-"""The first follows from the time since the start and the length of the specialism's scheme; the second
-is a label of the phase."""
+"""The first follows from the time since the start and the length of the specialism's scheme; the
+second is a label of the phase."""
