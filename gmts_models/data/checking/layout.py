@@ -224,4 +224,5 @@ def _refuse_lookalikes(
         if name == "leave_nhs_date" and not likely:
             likely = [each for each in left if _ABOUT_LEAVING.search(each)]
         if likely:
-            refuse_lookalike(name, [left[each] for each in likely[:4]], raw)
+            also = f"; on the command line --column {name}=NAME"
+            refuse_lookalike(name, [left[each] for each in likely[:4]], raw, also)

@@ -68,14 +68,15 @@ def unused(raw: RawTable, positions: Mapping[str, int]) -> dict[str, str]:
     return {fold_name(name): name for i, name in enumerate(raw.names) if name and i not in used}
 
 
-def refuse_lookalike(name: str, candidates: Iterable[str], raw: RawTable) -> NoReturn:
-    """Refuse to leave unread a column that may be meant by `name`."""
+def refuse_lookalike(
+    name: str, candidates: Iterable[str], raw: RawTable, also: str = ""
+) -> NoReturn:
+    """Refuse to leave unread a column that may be meant by `name`; `also` ends the fix."""
     quoted = " or ".join(repr(each) for each in candidates)
     raise InputError(
         f"the table has no {name}, but {quoted} may be meant",
         where=raw.source,
-        fix=f"say which: columns={{{name!r}: ...}}, on the command line --column "
-        f"{name}=NAME; leave NAME empty if none is",
+        fix=f"say which: columns={{{name!r}: ...}}, or '' if none is{also}",
     )
 
 

@@ -22,7 +22,7 @@ from gmts_models.data.contract.tables import TABLE_NAMES
 from gmts_models.errors import DataError
 
 WORKBOOKS = (".xlsx", ".xlsm")
-_TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq", *WORKBOOKS)
+ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", *WORKBOOKS)
 _NOT_DATA = (".", "~$")  # hidden files, and the marks of workbooks that are open
 _FOLDED = {fold_name(name): name for name in TABLE_NAMES}
 
@@ -102,7 +102,7 @@ def _data_files(folder: Path) -> list[Path]:
     return [
         path
         for path in paths
-        if path.suffix.lower() in _TABLES and not path.name.startswith(_NOT_DATA)
+        if path.suffix.lower() in ENDINGS and not path.name.startswith(_NOT_DATA)
     ]
 
 
