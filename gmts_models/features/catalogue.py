@@ -39,6 +39,8 @@ ON_REQUEST = frozenset(
         *scheme.ON_REQUEST,
         *placements.ON_REQUEST,
         *roles.ON_REQUEST,
+        *surveys.ON_REQUEST,
+        *assessments.ON_REQUEST,
     }
 )
 """Built-in attributes that enter X only when they are named. Those of peers and of the labour

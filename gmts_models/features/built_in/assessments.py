@@ -26,13 +26,18 @@ _PLACED = tuple(
 )
 
 
-def _of_type(known: Known, kind: str) -> tuple[Bools, pd.DataFrame]:
-    """Return (n,) bool: of whom the table tells; and the records of one type, oldest first."""
+def _tells(known: Known) -> Bools:
+    """Return (n,) bool: of whom the table tells, be it that there was nothing."""
+    told = _number(known, known.records(ASSESSMENTS.name)["row"].to_numpy()) > 0
+    told |= known.first_record(ASSESSMENTS.name) <= known.start
+    return np.asarray(told | (known.on <= known.start))
+
+
+def _of_type(known: Known, kind: str) -> pd.DataFrame:
+    """Return the records of one type, oldest first within a row."""
     found = known.records(ASSESSMENTS.name)
-    told = np.bincount(found["row"], minlength=len(known)) > 0
-    told |= (known.first_record(ASSESSMENTS.name) <= known.start) | (known.on <= known.start)
     of_type = (found["assessment_type"] == kind).to_numpy(bool, na_value=False)
-    return told, found[of_type].reset_index(drop=True)
+    return found[of_type].reset_index(drop=True)
 
 
 def _number(known: Known, row: Ints) -> Floats:
@@ -54,14 +59,15 @@ def _results(known: Known) -> tuple[Floats, Floats]:
 
     NaN for those of whom the table does not tell, or who sat exams without any result so far.
     """
-    told, exams = _of_type(known, "exam")
+    exams = _of_type(known, "exam")
     result = exams["passed"].astype("boolean")
     out = result.notna().to_numpy(bool)
     well = result.to_numpy(bool, na_value=False)
     row = exams["row"].to_numpy(np.int64)
     silent = (_number(known, row) > 0) & (_number(known, row[out]) == 0)
     counts = [_number(known, row[out & passed]) for passed in (well, ~well)]
-    passed, failed = (np.where(told & ~silent, count, np.nan) for count in counts)
+    told = _tells(known) & ~silent
+    passed, failed = (np.where(told, count, np.nan) for count in counts)
     return passed, failed
 
 
@@ -92,16 +98,16 @@ def _latest_by_subject(competencies: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def _signed_off(known: Known) -> Floats:
-    told, competencies = _of_type(known, "competency")
+    competencies = _of_type(known, "competency")
     latest = _latest_by_subject(competencies, "signed_off")
     done = latest["signed_off"].astype("boolean").to_numpy(bool, na_value=False)
     row = latest["row"].to_numpy(np.int64)
     silent = (_number(known, competencies["row"].to_numpy()) > 0) & (_number(known, row) == 0)
-    return np.where(told & ~silent, _number(known, row[done]), np.nan)
+    return np.where(_tells(known) & ~silent, _number(known, row[done]), np.nan)
 
 
 def _progress(known: Known) -> Floats:
-    _, competencies = _of_type(known, "competency")
+    competencies = _of_type(known, "competency")
     told = competencies[competencies["framework_size"].notna()]
     told = told.sort_values(["row", "date", "framework_size"], kind="stable")
     size = np.full(len(known), np.nan)
@@ -110,7 +116,7 @@ def _progress(known: Known) -> Floats:
 
 
 def _mean_rating(known: Known) -> Floats:
-    _, competencies = _of_type(known, "competency")
+    competencies = _of_type(known, "competency")
     latest = _latest_by_subject(competencies, "rating").sort_values(["row", "rating"])
     row = latest["row"].to_numpy(np.int64)
     total = np.bincount(row, latest["rating"].to_numpy(float), len(known)).astype(float)
@@ -249,7 +255,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         kind="number",
         meaning="mean of the latest rating of each competency",
         unit="1 to 5",
-        sources=(*_sources("subject", "rating"), "start_date"),
+        sources=_sources("subject", "rating"),
         derive=_mean_rating,
     ),
     Attribute(
@@ -262,3 +268,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         moves=True,
     ),
 )
+
+ON_REQUEST = ("exam_pass_rate", "competencies_signed_off", "competency_progress")
+"""The first follows from the exams passed and failed where each has sat one. The others differ from
+the progress against what is expected only by the number of competencies and the time."""

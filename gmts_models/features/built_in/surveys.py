@@ -230,6 +230,9 @@ def _attributes(scores: tuple[str, ...], themes: tuple[str, ...]) -> tuple[Attri
 
 ATTRIBUTES: tuple[Attribute, ...] = _attributes(SCORES, THEMES)
 
+ON_REQUEST = ("surveys_unanswered", "answer_rate")
+"""After a single survey each tells what `latest_unanswered` tells."""
+
 
 def for_people(people: People) -> tuple[Attribute, ...]:
     """Return the attributes as these people's surveys allow, and the latest of each own number.
