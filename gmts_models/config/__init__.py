@@ -8,139 +8,66 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from gmts_models.config.data import (
+    AttributeSpec,
+    DatabaseData,
+    DataSpec,
+    FileData,
+    OpenData,
+    Seed,
+    SnapshotData,
+    Spec,
+    SyntheticData,
+    TableName,
+    TableSpec,
+)
+
+__all__ = [
+    "At",
+    "AttributeSpec",
+    "BoostingSpec",
+    "CoxSpec",
+    "DataSpec",
+    "DatabaseData",
+    "DisclosureSpec",
+    "Endpoint",
+    "EvaluationSpec",
+    "ExperimentConfig",
+    "FileData",
+    "GroupedKFold",
+    "Horizon",
+    "KaplanMeierSpec",
+    "Landmark",
+    "LeaveOneCohortOut",
+    "LogisticSpec",
+    "ModelName",
+    "ModelSpec",
+    "OpenData",
+    "SchemeSpec",
+    "Seed",
+    "SnapshotData",
+    "SyntheticData",
+    "TableName",
+    "TableSpec",
+    "TemporalSplit",
+    "TrackingSpec",
+    "WeibullSpec",
+]
 
 Endpoint = Literal["left_nhs", "left_scheme", "post_scheme"]
 Horizon = Annotated[float, Field(gt=0, le=1200)]
 Landmark = Annotated[int, Field(ge=0, le=1200)]
-At = Literal["start", "scheme_end"] | Landmark | str
-Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+At = Literal["start", "scheme_end"] | Landmark | Day
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)]
-
-
-class _Spec(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-# ---------------------------------------------------------------- data
-
-
-class AttributeSpec(_Spec):
-    """A column of the user's own, beyond the contract."""
-
-    kind: Literal["category", "number", "flag"]
-    unit: str | None = None
-    meaning: str = ""
-    protected: bool = False
-    known: str | None = None
-    """When the fact is known: ``start`` (before the first day), or a date column of the same table,
-    from the day after it on. Default: not said, and then refused for prediction dates after the
-    start."""
-
-
-class SyntheticData(_Spec):
-    """The synthetic scheme."""
-
-    source: Literal["synthetic"] = "synthetic"
-    first_cohort: Annotated[int, Field(ge=1956, le=2100)] = 2011
-    last_cohort: Annotated[int, Field(ge=1956, le=2100)] = 2022
-    seed: Seed | None = None
-    """Default: the experiment's seed."""
-
-
-class _Layout(_Spec):
-    """How the columns of a table are to be read."""
-
-    columns: dict[str, str] = {}
-    """Name in the contract: name in the table."""
-    labels: dict[str, dict[str, str]] = {}
-    """Column: {label in the table: label in the contract}."""
-    attributes: dict[str, AttributeSpec] = {}
-    date_format: str | None = None
-    sheet: str | None = None
-    encoding: str = "utf-8"
-
-
-class TableSpec(_Layout):
-    """A table beside that of the trainees: placements, surveys, assessments, roles, a series."""
-
-    path: Path | None = None
-    """Relative to the folder of the configuration file; default: found beside the trainees."""
-    table: str | None = None
-    """Of the database, where the trainees come from one."""
-    query: str | None = None
-    """A SELECT of the database, in place of a table."""
-
-
-TableName = Literal["placements", "surveys", "assessments", "roles", "labour_market"]
-
-
-class FileData(_Layout):
-    """A user's own CSV, Excel or Parquet file, or a folder of them."""
-
-    source: Literal["file"] = "file"
-    path: Path
-    """Of a file, or of a folder that holds trainees.csv (or .xlsx, .parquet) and the other tables;
-    relative to the folder of the configuration file; ``${NAME}`` is an environment variable."""
-    tables: dict[TableName, TableSpec] = {}
-    """Tables beside the trainees, by name."""
-    scheme: Literal["gmts", "any"] = "gmts"
-    census_date: str | None = None
-    leaving: str | None = None
-
-
-class DatabaseData(_Layout):
-    """Tables or queries of an SQL database."""
-
-    source: Literal["database"] = "database"
-    url: str
-    """Of SQLAlchemy: ``postgresql+pg8000://user@host/database``; ``${NAME}`` is an environment
-    variable, the place for a password. It is never kept with the results."""
-    table: str | None = None
-    """With the trainees."""
-    query: str | None = None
-    """A SELECT that gives the trainees, in place of a table."""
-    tables: dict[TableName, TableSpec] = {}
-    """Tables beside the trainees, by name."""
-    scheme: Literal["gmts", "any"] = "gmts"
-    census_date: str | None = None
-    leaving: str | None = None
-
-
-class SnapshotData(_Layout):
-    """Staff-in-post extracts: a row a person in post on each date."""
-
-    source: Literal["snapshots"] = "snapshots"
-    path: Path
-    """Of a folder with a file for each date, or of one file with all; relative to the folder of the
-    configuration file; ``${NAME}`` is an environment variable."""
-    grace_months: Annotated[int, Field(ge=0, le=120)] = 3
-    """Who is missing for no longer than this and comes back has not left."""
-    scheme: Literal["gmts", "any"] = "gmts"
-    leaving: str | None = None
-
-
-class OpenData(_Spec):
-    """An open data set, by name; see ``docs/open-data.md``."""
-
-    source: Literal["open"] = "open"
-    name: Literal["canadian_senators", "heads_of_government", "nlswork", "unemployment_mccall"]
-    path: Path | None = None
-    """Of the CSV, for the sets that do not come with an installed package."""
-
-
-DataSpec = Annotated[
-    SyntheticData | FileData | DatabaseData | SnapshotData | OpenData,
-    Field(discriminator="source"),
-]
 
 
 # -------------------------------------------------------------- models
 
 
-class KaplanMeierSpec(_Spec):
+class KaplanMeierSpec(Spec):
     """Kaplan-Meier by specialism: the reference that a model has to beat."""
 
     kind: Literal["kaplan_meier"] = "kaplan_meier"
@@ -148,7 +75,7 @@ class KaplanMeierSpec(_Spec):
     by: str | tuple[str, ...] | None = "specialism"
 
 
-class CoxSpec(_Spec):
+class CoxSpec(Spec):
     """Cox proportional hazards."""
 
     kind: Literal["cox"] = "cox"
@@ -161,7 +88,7 @@ class CoxSpec(_Spec):
     who stands at several landmarks counts once."""
 
 
-class WeibullSpec(_Spec):
+class WeibullSpec(Spec):
     """Weibull accelerated failure time."""
 
     kind: Literal["weibull_aft"] = "weibull_aft"
@@ -169,7 +96,7 @@ class WeibullSpec(_Spec):
     alpha: Annotated[float, Field(ge=0)] = 0.0
 
 
-class LogisticSpec(_Spec):
+class LogisticSpec(Spec):
     """Logistic regression at each horizon, with censoring weights."""
 
     kind: Literal["logistic"] = "logistic"
@@ -180,7 +107,7 @@ class LogisticSpec(_Spec):
     """Feature whose values are censored together, such as cohort_year; or a list of them."""
 
 
-class BoostingSpec(_Spec):
+class BoostingSpec(Spec):
     """Histogram gradient boosting at each horizon, with censoring weights."""
 
     kind: Literal["hist_gradient_boosting"] = "hist_gradient_boosting"
@@ -202,7 +129,7 @@ ModelSpec = Annotated[
 # ---------------------------------------------------------- evaluation
 
 
-class LeaveOneCohortOut(_Spec):
+class LeaveOneCohortOut(Spec):
     """Each cohort is predicted by models that never saw it."""
 
     kind: Literal["leave_one_cohort_out"] = "leave_one_cohort_out"
@@ -210,7 +137,7 @@ class LeaveOneCohortOut(_Spec):
     """Cohorts with fewer people are never held out; they always train."""
 
 
-class TemporalSplit(_Spec):
+class TemporalSplit(Spec):
     """Later cohorts are predicted by models of earlier ones."""
 
     kind: Literal["temporal"] = "temporal"
@@ -218,7 +145,7 @@ class TemporalSplit(_Spec):
     """The latest cohorts that hold about this share of the people are the test."""
 
 
-class GroupedKFold(_Spec):
+class GroupedKFold(Spec):
     """K folds of whole people."""
 
     kind: Literal["k_fold"] = "k_fold"
@@ -230,7 +157,7 @@ SchemeSpec = Annotated[
 ]
 
 
-class EvaluationSpec(_Spec):
+class EvaluationSpec(Spec):
     """How models are judged."""
 
     scheme: SchemeSpec = LeaveOneCohortOut()
@@ -242,13 +169,13 @@ class EvaluationSpec(_Spec):
 # ---------------------------------------------------------- experiment
 
 
-class DisclosureSpec(_Spec):
+class DisclosureSpec(Spec):
     """Which counts may be shown."""
 
     threshold: Annotated[int, Field(ge=1)] = 5
 
 
-class TrackingSpec(_Spec):
+class TrackingSpec(Spec):
     """Where the run lands in MLflow."""
 
     enabled: bool = True
@@ -259,7 +186,7 @@ class TrackingSpec(_Spec):
     """Default: the experiment's name."""
 
 
-class ExperimentConfig(_Spec):
+class ExperimentConfig(Spec):
     """One experiment: data, endpoint, models, how they are judged, where results go."""
 
     name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][\w .-]*$")]
@@ -270,9 +197,11 @@ class ExperimentConfig(_Spec):
     horizons: Annotated[tuple[Horizon, ...], Field(min_length=1)] = (12, 24, 36, 60)
     features: Literal["default"] | tuple[str, ...] = "default"
     at: At = "start"
+    """The prediction date: what is known the day before it is what models learn from, and risk is
+    from it on. A day, ``start``, ``scheme_end``, or whole months since each one's start."""
     landmarks: Annotated[tuple[Landmark, ...], Field(min_length=1)] | None = None
-    """Several prediction dates stacked, in months since the start: each is a row of a person.
-    In place of ``at``."""
+    """Several prediction dates in place of ``at``, in whole months since the start; increasing. A
+    person is a row at each that finds them there."""
     models: Annotated[tuple[ModelSpec, ...], Field(min_length=1)]
     evaluation: EvaluationSpec = EvaluationSpec()
     disclosure: DisclosureSpec = DisclosureSpec()
@@ -288,6 +217,19 @@ class ExperimentConfig(_Spec):
         if list(horizons) != sorted(set(horizons)):
             raise ValueError("horizons must increase: for instance [12, 24, 36, 60]")
         return horizons
+
+    @field_validator("landmarks")
+    @classmethod
+    def _landmarks_increase(cls, landmarks: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if landmarks is not None and list(landmarks) != sorted(set(landmarks)):
+            raise ValueError("landmarks must increase: for instance [0, 6, 12, 18, 24]")
+        return landmarks
+
+    @model_validator(mode="after")
+    def _at_or_landmarks(self) -> ExperimentConfig:
+        if self.landmarks is not None and self.at != "start":
+            raise ValueError("say either 'at' or 'landmarks'")
+        return self
 
     @model_validator(mode="after")
     def _one_name_each(self) -> ExperimentConfig:

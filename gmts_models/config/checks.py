@@ -125,6 +125,8 @@ def _problem(found: _Found, tree: Tree) -> Problem:
             return _kind_problem(found, spot, tree)
         case "extra_forbidden":
             what, place = _unknown_key(spot, tree), tree.place(spot.path, of_key=True)
+        case _ if found.location[-1:] == ("[key]",):
+            what, place = _unknown_name(found), tree.place(spot.path, of_key=True)
         case "missing":
             key = str(spot.path[-1])
             what = f"missing; for instance '{key}: {example(key, spot.schema)}'"
@@ -148,6 +150,12 @@ def _unknown_key(spot: Spot, tree: Tree) -> str:
         return f"{what}; put a space after the dash"
     hint = did_you_mean(key, _free(spot, tree)) or did_you_mean(key, valid) or _elsewhere(key, spot)
     return f"{what}{hint} (valid: {', '.join(valid)})"
+
+
+def _unknown_name(found: _Found) -> str:
+    """Say which names the keys of a mapping are chosen from."""
+    name, valid = str(found.location[-2]), find(found.location[:-2]).schema["propertyNames"]["enum"]
+    return f"there is no such table{did_you_mean(name, valid)} (valid: {', '.join(sorted(valid))})"
 
 
 def _free(spot: Spot, tree: Tree) -> list[str]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from gmts_models.config import ExperimentConfig
+from gmts_models.config import DatabaseData, ExperimentConfig
 from gmts_models.config.checks import check_types
 from gmts_models.config.overrides import apply_overrides
+from gmts_models.config.places import dialect_of, expand_places, last_part, public_address
 from gmts_models.config.problems import (
     KeyPath,
     Place,
@@ -43,8 +43,6 @@ __all__ = [
 SUFFIXES = (".yaml", ".yml")
 
 _MOST_BYTES = 500_000
-_PATHS: tuple[KeyPath, ...] = (("data", "path"), ("store",))
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _LINE_ENDS = re.compile(r"[\r\x85\u2028\u2029\ufeff]")
 _NOT_OF_THE_NUMBERS = ("jobs", "store", "tracking")
 
@@ -76,8 +74,9 @@ def read_config(path: Path | str, overrides: Sequence[str] = ()) -> LoadedConfig
 
     Returns
     -------
-    LoadedConfig. In ``data.path`` and ``store``, ``${NAME}`` is replaced by the environment
-    variable and a leading ``~`` by the home folder; relative ones start at the file's folder.
+    LoadedConfig. In ``data.path``, the path of a table, ``data.url`` and ``store``, ``${NAME}`` is
+    replaced by the environment variable. In paths a leading ``~`` is the home folder, and relative
+    ones start at the file's folder.
 
     Raises
     ------
@@ -89,16 +88,20 @@ def read_config(path: Path | str, overrides: Sequence[str] = ()) -> LoadedConfig
     tree = _read_mapping(text, path)
     overrides = [overrides] if isinstance(overrides, str) else overrides
     problems = apply_overrides(tree, overrides)
-    problems += _expand_paths(tree, path.absolute().parent)
+    problems += expand_places(tree, path.absolute().parent)
     config, wrong = check_types(tree)
     contradictions = check_rules(tree)
-    # A rule says where it is; pydantic's validator of the whole cannot.
-    wrong = [each for each in wrong if each.key or not contradictions]
+    # A rule says where it is; pydantic's validator of a whole mapping cannot.
+    wrong = [each for each in wrong if not _is_told(each.key, contradictions)]
     problems += [each for each in wrong if not _is_refused(each.key, tree)]
     problems += [*tree.problems, *contradictions]
     if config is None or problems:
         raise config_error(problems, shown=str(path), lines=text.split("\n"))
     return LoadedConfig(config=config, path=path.absolute(), text=text)
+
+
+def _is_told(key: KeyPath, contradictions: list[Problem]) -> bool:
+    return any(each.key[: len(key)] == key for each in contradictions)
 
 
 def _is_refused(key: KeyPath, tree: Tree) -> bool:
@@ -108,16 +111,19 @@ def _is_refused(key: KeyPath, tree: Tree) -> bool:
 def shareable(config: ExperimentConfig) -> dict[str, Any]:
     """Return the resolved configuration as it may be published.
 
-    ``data.path`` and ``store`` are reduced to the last part of the path. ``tracking.uri`` loses
-    user, password and options, and where it names a file, the folders.
+    Paths are reduced to their last part, and ``data.url`` to the kind of database.
+    ``tracking.uri`` loses user, password and options, and where it names a file, the folders.
     """
     values = config.resolved()
-    if values["data"].get("path"):
-        values["data"]["path"] = _last_part(values["data"]["path"])
-    if values["store"]:
-        values["store"] = _last_part(values["store"])
+    data = values["data"]
+    for holder in (values, data, *data.get("tables", {}).values()):
+        for key in ("path", "store"):
+            if holder.get(key):
+                holder[key] = last_part(holder[key])
+    if isinstance(config.data, DatabaseData):
+        data["url"] = dialect_of(config.data.url.get_secret_value())
     if values["tracking"]["uri"]:
-        values["tracking"]["uri"] = _public_address(values["tracking"]["uri"])
+        values["tracking"]["uri"] = public_address(values["tracking"]["uri"])
     return values
 
 
@@ -125,8 +131,8 @@ def config_sha256(config: ExperimentConfig) -> str:
     """Return 64 hex digits that are equal where the numbers can be expected to be.
 
     It is the SHA-256 of `shareable` without jobs, store and tracking, as JSON in UTF-8 with sorted
-    keys and no spaces. So it does not change with the machine, the folder of the data, or keys
-    that are written out with their default; the content of the data is not in it.
+    keys and no spaces. So it does not change with the machine, the folder or the address of the
+    data, or keys that are written out with their default; the content of the data is not in it.
     """
     values = shareable(config)
     for key in _NOT_OF_THE_NUMBERS:
@@ -229,54 +235,3 @@ def _read_mapping(text: str, path: Path) -> Tree:
             what = "the file is empty; configs/gmts.yaml is an example"
         problem = Problem(key=(), what=what, place=tree.place(()))
     raise config_error([problem], shown=str(path), lines=text.split("\n"))
-
-
-# ------------------------------------------------------------ its paths
-
-
-def _expand_paths(tree: Tree, folder: Path) -> list[Problem]:
-    """Make the paths absolute, in place; return what is wrong with them."""
-    problems = []
-    for key in _PATHS:
-        said = tree.get(*key)
-        if not isinstance(said, str):
-            continue
-        wrong = list(_wrong_path(said))
-        if not wrong:
-            try:
-                expanded = Path(_VARIABLE.sub(lambda found: os.environ[found[1]], said))
-                holder = tree.get(*key[:-1])
-                holder[key[-1]] = str(folder / expanded.expanduser())
-            except RuntimeError:  # pathlib's, where there is no such user
-                wrong = ["the home folder behind '~' is not known; write the path out"]
-        problems += [Problem(key=key, what=what, place=tree.place(key)) for what in wrong]
-    return problems
-
-
-def _wrong_path(said: str) -> list[str]:
-    if not said.strip() or any(ord(sign) < 32 for sign in said):
-        return ["is no path"]
-    if "${" in _VARIABLE.sub("", said):
-        return ["after '${' comes the name of an environment variable and '}'"]
-    return [
-        f"the environment variable {name} is not set; set it with 'export {name}=...' (Linux, Mac)"
-        f" or '$env:{name} = \"...\"' (Windows PowerShell)"
-        for name in dict.fromkeys(_VARIABLE.findall(said))
-        if not os.environ.get(name)
-    ]
-
-
-def _last_part(path: str) -> str:
-    """Return the last part of a path of any system."""
-    return PureWindowsPath(path).name
-
-
-def _public_address(uri: str) -> str:
-    """Return an address without credentials, and without the folders of this machine."""
-    scheme, separator, rest = uri.partition("://")
-    if not separator:
-        return _last_part(uri)
-    rest = rest.rpartition("@")[2].partition("?")[0]
-    if scheme == "file" or scheme.startswith("sqlite"):
-        return f"{scheme}:///{_last_part(rest)}"
-    return f"{scheme}://{rest}"

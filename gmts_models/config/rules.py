@@ -6,28 +6,25 @@ them.
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gmts_models.config.problems import KeyPath, Problem, clip, did_you_mean
+from gmts_models.config.data_rules import DATA_RULES, cohorts, problem
+from gmts_models.config.problems import Problem, clip, did_you_mean
 from gmts_models.config.tree import Tree
-from gmts_models.data.contract.columns import BY_NAME
-
-NEED_PATH = frozenset({"nlswork", "unemployment_mccall"})
-"""Open data sets that are read from the user's copy; the others come with lifelines."""
 
 WITHOUT_COHORTS = frozenset({"unemployment_mccall"})
 """Open data sets that no scheme of evaluation by cohorts can split."""
 
-FIRST_COHORT, LAST_COHORT = 2011, 2022
-"""Of the synthetic scheme, where the configuration does not say."""
-
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _FEATURE_KEYS = ("by", "strata", "censoring_by")
 
 
 def check_rules(tree: Tree) -> list[Problem]:
     """Return what contradicts itself."""
-    return [problem for rule in _RULES for problem in rule(tree)]
+    return [found for rule in (*_RULES, *DATA_RULES) for found in rule(tree)]
 
 
 def _names_differ(tree: Tree) -> Iterator[Problem]:
@@ -42,7 +39,7 @@ def _names_differ(tree: Tree) -> Iterator[Problem]:
             first[name] = number
             continue
         key = ("models", number, "name" if "name" in model else "kind")
-        yield _problem(
+        yield problem(
             tree,
             key,
             f"models.{first[name]} is called '{clip(name)}' too; give each a 'name' of its own",
@@ -53,7 +50,7 @@ def _features_differ(tree: Tree) -> Iterator[Problem]:
     features = _list(tree.get("features"))
     for number, name in enumerate(features):
         if isinstance(name, str) and name in features[:number]:
-            yield _problem(tree, ("features", number), f"'{clip(name)}' is named twice; keep one")
+            yield problem(tree, ("features", number), f"'{clip(name)}' is named twice; keep one")
 
 
 def _grouped_by_a_feature(tree: Tree) -> Iterator[Problem]:
@@ -65,62 +62,80 @@ def _grouped_by_a_feature(tree: Tree) -> Iterator[Problem]:
             continue
         groups = {"by": "specialism"} if model.get("kind") == "kaplan_meier" else {}
         groups |= {key: model[key] for key in _FEATURE_KEYS if key in model}
-        for key, name in groups.items():
-            if isinstance(name, str) and name not in features:
-                hint = did_you_mean(name, [each for each in features if isinstance(each, str)])
-                yield _problem(
-                    tree,
-                    ("models", number, key),
-                    f"'{clip(name)}' is not among the features{hint or '; add it to them'}",
-                )
+        for key, said in groups.items():
+            for name in _list(said) or [said]:
+                if isinstance(name, str) and name not in features:
+                    hint = did_you_mean(name, [each for each in features if isinstance(each, str)])
+                    yield problem(
+                        tree,
+                        ("models", number, key),
+                        f"'{clip(name)}' is not among the features{hint or '; add it to them'}",
+                    )
 
 
 def _endpoint_fits_the_data(tree: Tree) -> Iterator[Problem]:
     endpoint = tree.get("endpoint")
-    if endpoint not in ("left_scheme", "post_scheme"):
-        return
+    if endpoint in ("left_scheme", "post_scheme") and (why := _no_scheme_end(tree)):
+        yield problem(tree, ("endpoint",), f"{endpoint} needs {why}; use left_nhs{_or_read(tree)}")
+
+
+def _no_scheme_end(tree: Tree) -> str:
+    """Say why the day on which the scheme ends is not known; nothing where it may be."""
+    columns = _columns(tree)
     if tree.get("data", "source") == "open":
-        yield _problem(
-            tree,
-            ("endpoint",),
-            f"{endpoint} needs the end of a scheme, which open data do not have; use left_nhs",
+        return "the end of a scheme, which open data do not have"
+    if columns.get("duration_months"):
+        return (
+            "the dates of start and scheme end, and data.columns has duration_months in place of "
+            "dates"
         )
-    elif tree.get("data", "source") == "file" and tree.get("data", "columns", "duration_months"):
-        yield _problem(
-            tree,
-            ("endpoint",),
-            f"{endpoint} needs the dates of start and scheme end, and data.columns has "
-            "duration_months in place of dates; use left_nhs, or read the dates",
-        )
+    if columns.get("scheme_end_date") == "":
+        return "the end of the scheme, and data.columns says not to read scheme_end_date"
+    return ""
 
 
-def _open_data_have_a_path(tree: Tree) -> Iterator[Problem]:
-    name = tree.get("data", "name")
-    if tree.get("data", "source") != "open" or not isinstance(name, str):
-        return
-    given = tree.get("data", "path") is not None
-    if name in NEED_PATH and not given:
-        yield _problem(
-            tree,
-            ("data", "path"),
-            f"missing: {name} is read from your own copy; docs/open-data.md says how to get it",
-        )
-    elif name not in NEED_PATH and given and isinstance(tree.get("data", "path"), str):
-        yield _problem(
-            tree,
-            ("data", "path"),
-            f"{clip(name)} comes with lifelines and is not read from a file; leave it out",
-            of_key=True,
-        )
+def _or_read(tree: Tree) -> str:
+    return "" if tree.get("data", "source") == "open" else ", or read the dates"
 
 
-def _cohorts_in_order(tree: Tree) -> Iterator[Problem]:
-    first, last = _cohorts(tree)
-    if first > last:
-        key = "first_cohort" if tree.get("data", "first_cohort") is not None else "last_cohort"
-        yield _problem(
-            tree, ("data", key), f"the first cohort ({first}) is after the last ({last})"
-        )
+def _columns(tree: Tree) -> dict[str, Any]:
+    columns = tree.get("data", "columns")
+    read = tree.get("data", "source") in ("file", "database", "snapshots")
+    return columns if read and isinstance(columns, dict) else {}
+
+
+def _prediction_dates_fit(tree: Tree) -> Iterator[Problem]:
+    at, landmarks = tree.get("at"), tree.get("landmarks")
+    if landmarks is not None and at not in (None, "start"):
+        what = "is in place of 'at', which is given too; keep one"
+        yield problem(tree, ("landmarks",), what, of_key=True)
+    if _is_months(landmarks) and landmarks != sorted(set(landmarks)):
+        what = "must increase: for instance [0, 6, 12, 18, 24]"
+        yield problem(tree, ("landmarks",), what, of_key=True)
+    if at == "scheme_end":
+        if why := _no_scheme_end(tree):
+            yield problem(tree, ("at",), f"scheme_end needs {why}; say months since the start")
+        elif tree.get("endpoint") == "left_scheme":
+            what = "nobody withdraws on the day the scheme ends; say an earlier date"
+            yield problem(tree, ("at",), f"{what}, or use another endpoint")
+    elif isinstance(at, str) and _DAY.fullmatch(at):
+        if not _is_day(at):
+            yield problem(tree, ("at",), f"there is no day {at}")
+        elif _columns(tree).get("duration_months"):
+            what = "a day needs dates, and data.columns has duration_months in their place"
+            yield problem(tree, ("at",), f"{what}; say months since the start")
+
+
+def _is_months(value: Any) -> bool:
+    return isinstance(value, list) and all(type(each) is int for each in value)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _cohorts_to_hold_out(tree: Tree) -> Iterator[Problem]:
@@ -128,7 +143,7 @@ def _cohorts_to_hold_out(tree: Tree) -> Iterator[Problem]:
     kind = tree.get("evaluation", "scheme", "kind") if said else "leave_one_cohort_out"
     if kind not in ("leave_one_cohort_out", "temporal"):
         return
-    first, last = _cohorts(tree)
+    first, last = cohorts(tree)
     name = tree.get("data", "name")
     if tree.get("data", "source") == "open" and name in WITHOUT_COHORTS:
         why = f"{name} has no cohorts"
@@ -136,7 +151,7 @@ def _cohorts_to_hold_out(tree: Tree) -> Iterator[Problem]:
         why = "there is one cohort only"
     else:
         return
-    yield _problem(
+    yield problem(
         tree,
         ("evaluation", "scheme", "kind"),
         f"{kind} needs at least two cohorts, and {why}; say 'scheme: {{kind: k_fold}}'",
@@ -144,70 +159,15 @@ def _cohorts_to_hold_out(tree: Tree) -> Iterator[Problem]:
     )
 
 
-def _columns_exist(tree: Tree) -> Iterator[Problem]:
-    data = tree.get("data")
-    if tree.get("data", "source") != "file":
-        return
-    own = data.get("attributes") if isinstance(data.get("attributes"), dict) else {}
-    known = [*BY_NAME, *own]
-    columns = data.get("columns") if isinstance(data.get("columns"), dict) else {}
-    labels = data.get("labels") if isinstance(data.get("labels"), dict) else {}
-    for name in own:
-        if name in BY_NAME:
-            yield _problem(
-                tree,
-                ("data", "attributes", name),
-                "is a column of the contract already; leave it out here",
-                of_key=True,
-            )
-    for name, theirs in columns.items():
-        if name not in known:
-            turned = f"; turn it round: '{theirs}: {clip(name)}'" if theirs in known else ""
-            hint = turned or did_you_mean(name, known) or "; declare others as attributes"
-            yield _unknown_column(tree, ("data", "columns", name), hint)
-    for name in labels:
-        if name not in known:
-            yield _unknown_column(tree, ("data", "labels", name), did_you_mean(name, known))
-        elif name in BY_NAME and BY_NAME[name].kind == "id":
-            yield _problem(
-                tree, ("data", "labels", name), "an id has no labels; leave it out", of_key=True
-            )
-
-
-def _unknown_column(tree: Tree, key: KeyPath, hint: str) -> Problem:
-    what = f"not a column of the contract (docs/data.md){hint}"
-    return _problem(tree, key, what, of_key=True)
-
-
 _RULES: tuple[Callable[[Tree], Iterator[Problem]], ...] = (
     _names_differ,
     _features_differ,
     _grouped_by_a_feature,
     _endpoint_fits_the_data,
-    _open_data_have_a_path,
-    _cohorts_in_order,
+    _prediction_dates_fit,
     _cohorts_to_hold_out,
-    _columns_exist,
 )
-
-
-def _cohorts(tree: Tree) -> tuple[int, int]:
-    """Return the first and last cohort of the synthetic scheme; 0, 1 where they are not known."""
-    if tree.get("data", "source") != "synthetic":
-        return 0, 1
-    said = (
-        tree.get("data", "first_cohort") or FIRST_COHORT,
-        tree.get("data", "last_cohort") or LAST_COHORT,
-    )
-    known = all(isinstance(each, int) and not isinstance(each, bool) for each in said)
-    return said if known else (0, 1)
 
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _problem(
-    tree: Tree, key: KeyPath, what: str, *, of_key: bool = False, at: KeyPath | None = None
-) -> Problem:
-    return Problem(key=key, what=what, place=tree.place(at or key, of_key=of_key))

@@ -14,6 +14,7 @@ Schema = dict[str, Any]
 
 PATTERNS = {
     r"^[a-z0-9][a-z0-9_-]*$": "small letters, digits, _ and -, beginning with a letter or digit",
+    r"^\d{4}-\d{2}-\d{2}$": "the form 2021-09-01",
     r"^[A-Za-z0-9][\w .-]*$": "letters, digits, spaces and . _ -, beginning with a letter or digit",
 }
 """Each pattern of the schema in words."""
@@ -23,6 +24,7 @@ EXAMPLES = {
     "models": "[{kind: kaplan_meier}, {kind: cox}]",
     "name": "my-experiment",
     "path": "trainees.csv",
+    "url": "${DATABASE_URL}",
 }
 """Of keys that must be given and have no list of valid values."""
 
@@ -51,15 +53,6 @@ MEANINGS = {
     "ExperimentConfig.question": "What the experiment is to answer; it heads the report.",
     "ExperimentConfig.seed": "Of everything that is drawn.",
     "ExperimentConfig.tracking": "Where the run lands in MLflow.",
-    "FileData.attributes": "Columns beyond the contract that are read, by name.",
-    "FileData.census_date": "Last day of follow-up, such as 2023-09-30; default: the latest "
-    "last_seen_date.",
-    "FileData.date_format": "How dates are written, such as %d/%m/%Y; default: only dates that "
-    "can be read in one way are taken.",
-    "FileData.encoding": "Of a CSV file; cp1252 for many that Excel on Windows wrote.",
-    "FileData.leaving": "What leaving means, as reports say it.",
-    "FileData.scheme": "any: groups and destinations may have any name.",
-    "FileData.sheet": "Of a workbook with several.",
     "GroupedKFold.folds": "Number of folds.",
     "KaplanMeierSpec.by": "Feature whose values each have a curve, or a list of them whose "
     "combinations do; null: one curve for all.",
@@ -67,13 +60,23 @@ MEANINGS = {
     "SyntheticData.first_cohort": "Year of the first September intake.",
     "SyntheticData.last_cohort": "Year of the last one.",
     "TrackingSpec.enabled": "false: the run folder is written, and MLflow is not told.",
+    "TableSpec.date_format": "How dates are written; default: as those of the trainees.",
+    "TableSpec.encoding": "Of a CSV file; default: as that of the trainees.",
     "WeibullSpec.alpha": "Ridge penalty on the coefficients.",
 }
-"""Of the keys that have no docstring in ``config.py``; see also `_SHARED_MEANINGS`."""
+"""Of the keys that have no docstring of their own; see also `_SHARED_MEANINGS`."""
 
 _SHARED_MEANINGS = {
+    "attributes": "Columns beyond the contract that are read, by name.",
+    "census_date": "Last day of follow-up, such as 2023-09-30; default: the latest last_seen_date.",
+    "date_format": "How dates are written, such as %d/%m/%Y; default: only dates that can be read "
+    "in one way are taken.",
+    "encoding": "Of a CSV file; cp1252 for many that Excel on Windows wrote.",
     "kind": "Which kind.",
+    "leaving": "What leaving means, as reports say it.",
     "name": "In tables and in MLflow; must be given where a kind is there twice.",
+    "scheme": "any: groups and destinations may have any name.",
+    "sheet": "Of a workbook with several.",
     "source": "Which kind of source.",
 }
 
@@ -115,6 +118,8 @@ def find(location: KeyPath) -> Spot:
     path: KeyPath = ()
     owner, owner_name, options = node, "", dict[str, Schema]()
     for number, step in enumerate(location):
+        if step == "[key]":  # it is about the key of a mapping, not about its value
+            break
         node = plain(node)
         kinds = variants(node)
         if kinds and isinstance(step, str) and step in kinds:
@@ -128,7 +133,7 @@ def find(location: KeyPath) -> Spot:
             if options.get(owner_name) is not node:
                 owner_name, options = (str(path[-1]) if path else owner_name), {}
             owner, node, path = node, node["properties"].get(step, {}), (*path, step)
-        elif step != "[key]":
+        else:
             node = node.get("items") or node.get("additionalProperties") or {}
             path = (*path, step)
     return Spot(path=path, schema=plain(node), owner=owner, owner_name=owner_name, options=options)
@@ -184,9 +189,10 @@ def words(node: Schema) -> str:
     if variants(node):
         return f"a mapping with the key '{tag_key(node)}'"
     if "anyOf" in node:
-        return " or ".join(words(part) for part in node["anyOf"])
+        parts = [each for each in node["anyOf"] if each.get("type") != "null"]
+        return _listed([each for part in parts for each in choices(part) or [words(part)]])
     if allowed := choices(node):
-        return " or ".join(filter(None, [", ".join(allowed[:-1]), allowed[-1]]))
+        return _listed(allowed)
     match node.get("type"):
         case "integer":
             return f"a whole number{_range(node)}"
@@ -204,6 +210,10 @@ def words(node: Schema) -> str:
         case "object":
             return f"a mapping (each value {words(node['additionalProperties'])})"
     return "another value"
+
+
+def _listed(values: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(values[:-1]), values[-1]]))
 
 
 def example(key: str, node: Schema) -> str:

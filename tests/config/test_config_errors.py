@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gmts_models.config.data_rules import FIRST_COHORT, LAST_COHORT, NEED_PATH
 from gmts_models.config.file import dump_yaml, read_config
-from gmts_models.config.rules import FIRST_COHORT, LAST_COHORT, NEED_PATH, WITHOUT_COHORTS
+from gmts_models.config.rules import WITHOUT_COHORTS
 from gmts_models.config.schema import EXAMPLES, MEANINGS, PATTERNS, choices, find, json_schema
 from gmts_models.data.open.datasets import DATASETS
 from gmts_models.errors import ConfigError
@@ -46,11 +47,13 @@ def refuse(text: str, *overrides: str) -> list[str]:
 
 
 TOP = (
-    "(valid: data, disclosure, endpoint, evaluation, features, horizons, jobs, models, name, "
-    "question, seed, store, tracking)"
+    "(valid: at, data, disclosure, endpoint, evaluation, features, horizons, jobs, landmarks, "
+    "models, name, question, seed, store, tracking)"
 )
 MODELS = "(valid: cox, hist_gradient_boosting, kaplan_meier, logistic, weibull_aft)"
 FILE = GOOD.replace("synthetic", "file\n  path: a.csv")
+DATABASE = GOOD.replace("synthetic", "database\n  url: sqlite:///people.db\n  table: trainees")
+SNAPSHOTS = GOOD.replace("synthetic", "snapshots\n  path: extracts")
 BROKEN = {
     "unknown key": (
         GOOD.replace("alpha", "alpa"),
@@ -73,7 +76,7 @@ BROKEN = {
     "key of an attribute": (
         FILE.replace("models", "  attributes: {pay: {kind: number, unti: GBP}}\nmodels"),
         "5:36: data.attributes.pay.unti: not a key of 'pay'; did you mean 'unit'? "
-        "(valid: kind, meaning, protected, unit)",
+        "(valid: kind, known, meaning, protected, unit)",
     ),
     "text for a number": (
         GOOD.replace("1.0", "big"),
@@ -155,7 +158,8 @@ BROKEN = {
     ),
     "kind can be told": (
         "name: x\nmodels: [{kind: cox}]\ndata: {first_cohort: 2012}\n",
-        "3:1: data.source: missing; did you mean 'synthetic'? (valid: file, open, synthetic)",
+        "3:1: data.source: missing; did you mean 'synthetic'? "
+        "(valid: database, file, open, snapshots, synthetic)",
     ),
     "kind without a space": (
         GOOD.replace("kind: cox\n    alpha: 1.0", "kind:cox"),
@@ -251,6 +255,171 @@ BROKEN = {
     "labels of an id": (
         FILE.replace("models", "  labels: {trainee_id: {a: b}}\nmodels"),
         "5:12: data.labels.trainee_id: an id has no labels; leave it out",
+    ),
+    "neither a date nor a word": (
+        GOOD + "at: strat\n",
+        "7:5: at: must be start, scheme_end, a whole number from 0 to 1200 or text of the form "
+        "2021-09-01, is the text 'strat'; did you mean 'start'?",
+    ),
+    "months in quotation marks": (
+        GOOD + "at: '12'\n",
+        "7:5: at: must be start, scheme_end, a whole number from 0 to 1200 or text of the form "
+        "2021-09-01, is the text '12'; take the quotation marks away",
+    ),
+    "no such day": (GOOD + "at: 2021-02-29\n", "7:5: at: there is no day 2021-02-29"),
+    "a date the other way round": (
+        GOOD + "at: 01/09/2021\n",
+        "7:5: at: must be start, scheme_end, a whole number from 0 to 1200 or text of the form "
+        "2021-09-01, is the text '01/09/2021'",
+    ),
+    "half a month": (
+        GOOD + "landmarks: [0, 1.5]\n",
+        "7:16: landmarks.1: must be a whole number from 0 to 1200, is 1.5",
+    ),
+    "no landmark": (
+        GOOD + "landmarks: []\n",
+        "7:1: landmarks: must be a list (at least 1 item; each item a whole number from 0 to "
+        "1200), is an empty list",
+    ),
+    "landmarks in disorder": (
+        GOOD + "landmarks: [12, 0]\n",
+        "7:1: landmarks: must increase: for instance [0, 6, 12, 18, 24]",
+    ),
+    "a landmark twice": (
+        GOOD + "landmarks: [0, 0]\n",
+        "7:1: landmarks: must increase: for instance [0, 6, 12, 18, 24]",
+    ),
+    "at and landmarks": (
+        GOOD + "landmarks: [0, 12]\nat: 12\n",
+        "7:1: landmarks: is in place of 'at', which is given too; keep one",
+    ),
+    "scheme end of open data": (
+        GOOD.replace("synthetic", "open\n  name: canadian_senators") + "at: scheme_end\n",
+        "8:5: at: scheme_end needs the end of a scheme, which open data do not have; say months "
+        "since the start",
+    ),
+    "withdrawing at the end": (
+        GOOD + "endpoint: left_scheme\nat: scheme_end\n",
+        "8:5: at: nobody withdraws on the day the scheme ends; say an earlier date, or use another "
+        "endpoint",
+    ),
+    "a day without dates": (
+        FILE.replace("models", "  columns: {duration_months: m}\nmodels") + "at: 2021-09-01\n",
+        "9:5: at: a day needs dates, and data.columns has duration_months in their place; say "
+        "months since the start",
+    ),
+    "endpoint without the scheme's end": (
+        SNAPSHOTS.replace("models", "  columns: {scheme_end_date: ''}\nmodels")
+        + "endpoint: post_scheme\n",
+        "9:11: endpoint: post_scheme needs the end of the scheme, and data.columns says not to "
+        "read scheme_end_date; use left_nhs, or read the dates",
+    ),
+    "endpoint of a database's durations": (
+        DATABASE.replace("models", "  columns: {duration_months: m}\nmodels")
+        + "endpoint: left_scheme\n",
+        "10:11: endpoint: left_scheme needs the dates of start and scheme end, and data.columns "
+        "has duration_months in place of dates; use left_nhs, or read the dates",
+    ),
+    "database without a url": (
+        DATABASE.replace("  url: sqlite:///people.db\n", ""),
+        "2:1: data.url: missing; for instance 'url: ${DATABASE_URL}'",
+    ),
+    "neither table nor query": (
+        DATABASE.replace("  table: trainees\n", ""),
+        "2:1: data.table: missing; for instance 'table: trainees', or a 'query' in its place",
+    ),
+    "table and query": (
+        DATABASE.replace("models", "  query: select 1\nmodels"),
+        "6:3: data.query: table and query are given; keep one",
+    ),
+    "a query that writes": (
+        DATABASE.replace("table: trainees", "query: delete from trainees"),
+        "5:10: data.query: the query does not read; begin it with SELECT, or with WITH and end it "
+        "in a SELECT",
+    ),
+    "a password in the file": (
+        DATABASE.replace("sqlite:///people.db", "postgresql://me:Zqxjkv@host/x"),
+        "4:8: data.url: holds a password; put it into an environment variable, and write "
+        "${PASSWORD}, or what you call it, in its place",
+    ),
+    "a password among the options": (
+        DATABASE.replace("sqlite:///people.db", "postgresql://host/x?user=me&Password=Zqxjkv"),
+        "4:8: data.url: holds a password; put it into an environment variable, and write "
+        "${PASSWORD}, or what you call it, in its place",
+    ),
+    "a url of a shared configuration": (
+        DATABASE.replace("sqlite:///people.db", "postgresql"),
+        "4:8: data.url: is no address of a database, such as "
+        "postgresql+pg8000://host/database; results never keep it, so that it has to be written "
+        "anew",
+    ),
+    "variable of a url not set": (
+        DATABASE.replace("sqlite:///people.db", "${GMTS_NOT_SET}"),
+        "4:8: data.url: the environment variable GMTS_NOT_SET is not set; set it with 'export "
+        "GMTS_NOT_SET=...' (Linux, Mac) or '$env:GMTS_NOT_SET = \"...\"' (Windows PowerShell)",
+    ),
+    "sheet of a database": (
+        DATABASE.replace("models", "  sheet: people\nmodels"),
+        "6:3: data.sheet: a database has no sheets; leave it out",
+    ),
+    "unknown table": (
+        FILE.replace("models", "  tables: {placments: {path: p.csv}}\nmodels"),
+        "5:12: data.tables.placments: there is no such table; did you mean 'placements'? (valid: "
+        "assessments, labour_market, placements, roles, surveys)",
+    ),
+    "a table of a database beside a file": (
+        FILE.replace("models", "  tables: {roles: {table: roles}}\nmodels"),
+        "5:20: data.tables.roles.table: is of a database, and the trainees come from a file; give "
+        "a 'path'",
+    ),
+    "a table from two places": (
+        DATABASE.replace("models", "  tables: {roles: {path: r.csv, query: select 1}}\nmodels"),
+        "6:33: data.tables.roles.query: path and query are given; keep one",
+    ),
+    "a query of a table that writes": (
+        DATABASE.replace("models", "  tables: {roles: {query: select 1; select 2}}\nmodels"),
+        "6:27: data.tables.roles.query: the query holds a semicolon, which ends a statement; give "
+        "one statement; where a text in it holds one, make a view of the query",
+    ),
+    "tables without dates": (
+        FILE.replace(
+            "models", "  columns: {duration_months: m}\n  tables: {roles: {path: r.csv}}\nmodels"
+        ),
+        "6:3: data.tables: need the dates of the trainees, and data.columns has duration_months in "
+        "their place",
+    ),
+    "column of no contract of a table": (
+        FILE.replace("models", "  tables: {roles: {columns: {stat_date: From}}}\nmodels"),
+        "5:30: data.tables.roles.columns.stat_date: not a column of the contract (docs/tables.md); "
+        "did you mean 'start_date'?",
+    ),
+    "labels of a table": (
+        FILE.replace("models", "  tables: {roles: {labels: {specialism: {a: b}}}}\nmodels"),
+        "5:29: data.tables.roles.labels.specialism: not a column of the contract (docs/tables.md)",
+    ),
+    "column of no snapshot": (
+        SNAPSHOTS.replace("models", "  columns: {snapshot: Date}\nmodels"),
+        "5:13: data.columns.snapshot: not a column of the contract (docs/snapshots.md); did you "
+        "mean 'snapshot_date'?",
+    ),
+    "known from no date": (
+        FILE.replace("models", "  attributes: {pay: {kind: number, known: leave_date}}\nmodels"),
+        "5:43: data.attributes.pay.known: 'leave_date' is no date column of this table; did you "
+        "mean 'leave_nhs_date'? (valid: start, start_date, first_seen_date, scheme_end_date, "
+        "leave_scheme_date, leave_nhs_date, last_seen_date)",
+    ),
+    "known from another table's date": (
+        FILE.replace(
+            "models",
+            "  tables: {surveys: {attributes: {mood: {kind: number, known: start_date}}}}\nmodels",
+        ),
+        "5:63: data.tables.surveys.attributes.mood.known: 'start_date' is no date column of this "
+        "table; did you mean 'start'? (valid: start, date)",
+    ),
+    "key of an attribute of a table": (
+        DATABASE.replace("models", "  tables: {roles: {attributes: {pay: {kind: numbr}}}}\nmodels"),
+        "6:45: data.tables.roles.attributes.pay.kind: must be category, number or flag, is the "
+        "text 'numbr'; did you mean 'number'?",
     ),
     "a feature twice": (
         GOOD + "features: [region, region]\n",
@@ -473,6 +642,16 @@ def test_the_home_of_nobody() -> None:
     ]
 
 
+def test_no_error_shows_a_password_of_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not where it is written, nor where it comes from the environment."""
+    monkeypatch.setenv("GMTS_SECRET", "s3cr3t")
+    for url in ("postgresql://me:s3cr3t@host/x", "postgresql://me:${GMTS_SECRET}@host/x"):
+        data = f"data: {{source: database, url: '{url}', table: 5, url2: '{url}'}}\n"
+        text = said(f"name: x\n{data}models: [{{kind: coxx}}]\n", f"data.url={url}")
+        text += said(f"name: x\n{data.replace('source', 'sauce')}models: []\n")
+        assert "s3cr3t" not in text
+
+
 def test_what_an_override_replaces_is_not_complained_about() -> None:
     assert refuse(GOOD.replace("1.0", "-1"), "models.0.alpha=-2") == [
         "--set models.0.alpha=-2: models.0.alpha: must be a number of at least 0, is -2"
@@ -511,11 +690,12 @@ def test_rules_know_the_open_data_and_the_defaults() -> None:
 def test_every_pattern_has_words_and_every_required_key_an_example() -> None:
     schema = json_schema()
     parts = [schema, *schema["$defs"].values()]
+    nodes = [node for part in parts for node in part["properties"].values()]
     patterns = {
-        node["pattern"]
-        for part in parts
-        for node in part["properties"].values()
-        if "pattern" in node
+        each["pattern"]
+        for node in nodes
+        for each in (node, *node.get("anyOf", ()))
+        if "pattern" in each
     }
     assert patterns == set(PATTERNS)
     required = {key for part in parts for key in part.get("required", ())}
@@ -552,9 +732,14 @@ RICH: dict[str, Any] = {
         "path": "a.csv",
         "columns": {"specialism": "Stream", "start_date": "Start"},
         "labels": {"specialism": {"HI": "Health Informatics"}},
-        "attributes": {"pay": {"kind": "number", "unit": "GBP"}},
+        "attributes": {"pay": {"kind": "number", "unit": "GBP", "known": "start_date"}},
+        "tables": {
+            "roles": {"path": "r.csv", "columns": {"start_date": "From"}},
+            "surveys": {"attributes": {"mood": {"kind": "number", "known": "date"}}},
+        },
     },
     "endpoint": "left_nhs",
+    "at": "2021-09-01",
     "horizons": [12, 24.5],
     "features": ["specialism", "pay"],
     "models": [
@@ -565,6 +750,18 @@ RICH: dict[str, Any] = {
     "evaluation": {"scheme": {"kind": "k_fold", "folds": 5}, "level": 0.9},
     "tracking": {"enabled": False, "uri": None},
     "jobs": 1,
+}
+RICH_DATABASE: dict[str, Any] = {
+    "name": "rich",
+    "data": {
+        "source": "database",
+        "url": "postgresql://me@host/people",
+        "query": "select 1",
+        "tables": {"roles": {"table": "roles", "labels": {"region": {"a": "b"}}}, "surveys": {}},
+    },
+    "endpoint": "post_scheme",
+    "landmarks": [0, 12],
+    "models": [{"kind": "cox"}],
 }
 VALUES = st.one_of(
     st.none(),
@@ -594,8 +791,8 @@ def _renamed(mapping: dict[str, Any], key: str, name: str) -> dict[str, Any]:
 
 @st.composite
 def mutated(draw: st.DrawFn) -> str:
-    """Return RICH with up to three keys renamed, deleted or given another value."""
-    config = copy.deepcopy(RICH)
+    """Return a configuration with up to three keys renamed, deleted or given another value."""
+    config = copy.deepcopy(draw(st.sampled_from([RICH, RICH_DATABASE])))
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(_paths(config)))
         holder: Any = config

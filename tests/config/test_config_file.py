@@ -14,7 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gmts_models.config import ExperimentConfig, FileData, OpenData
+from gmts_models.config import (
+    DatabaseData,
+    ExperimentConfig,
+    FileData,
+    OpenData,
+    SnapshotData,
+    TableSpec,
+)
 from gmts_models.config.file import (
     config_sha256,
     dump_yaml,
@@ -33,6 +40,7 @@ models:
   - kind: cox
     alpha: 1.0
 """
+DATABASE = "database\n  url: 'URL'\n  table: trainees"
 
 
 @pytest.fixture(autouse=True)
@@ -134,6 +142,75 @@ def test_paths_start_at_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert opened.config.data.path == tmp_path / "configs" / "part" / "n.csv"
 
 
+def test_paths_of_tables_and_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GMTS_TEST_FOLDER", "part")
+    tables = "  tables: {roles: {path: '${GMTS_TEST_FOLDER}/r.csv'}, surveys: {}}\n"
+    path = write(GOOD.replace("synthetic\n", "file\n  path: people\n" + tables), "x.yaml")
+    data = read_config(path).config.data
+    assert isinstance(data, FileData)
+    assert data.path == tmp_path / "people"
+    assert data.tables["roles"].path == tmp_path / "part" / "r.csv"
+    assert data.tables["surveys"].path is None
+    path = write(GOOD.replace("synthetic", "snapshots\n  path: extracts\n  grace_months: 0"))
+    data = read_config(path).config.data
+    assert isinstance(data, SnapshotData)
+    assert data.path == tmp_path / "extracts"
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("postgresql://${U}:${P}@${H}/${P}", "postgresql://j%40d:a%2Fb%20%3Ac@host/a/b :c"),
+        ("${ALL}", "postgresql://me:p%40ss@host/x"),
+        ("sqlite:///people.db", "sqlite:///FOLDER/people.db"),
+        ("sqlite+pysqlite:///${H}/x.db", "sqlite+pysqlite:///FOLDER/host/x.db"),
+        ("sqlite:////data/people.db", "sqlite:////data/people.db"),
+        ("sqlite:///C:/people.db", "sqlite:///C:/people.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("sqlite://", "sqlite://"),
+        ("sqlite:///file:people.db?mode=ro&uri=true", "sqlite:///file:people.db?mode=ro&uri=true"),
+    ],
+)
+def test_addresses_of_databases(
+    said: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("U", "j@d"),
+        ("P", "a/b :c"),
+        ("H", "host"),
+        ("ALL", "postgresql://me:p%40ss@host/x"),
+    ):
+        monkeypatch.setenv(name, value)
+    loaded = read_config(write(GOOD.replace("synthetic", DATABASE.replace("URL", said))))
+    data = loaded.config.data
+    assert isinstance(data, DatabaseData)
+    assert data.url.get_secret_value() == meant.replace("FOLDER", tmp_path.as_posix())
+    assert "host" not in repr(loaded)
+    assert "host" not in str(loaded.config.resolved())
+
+
+@pytest.mark.parametrize("at", ["start", "scheme_end", 0, 12, "2024-02-29"])
+def test_prediction_dates(at: str | int) -> None:
+    config = read_config(write(f"{GOOD}at: {at}\n")).config
+    assert config.at == at
+    assert config.landmarks is None
+    assert read_config("bad.yaml", ["landmarks=[0, 6]", "at=start"]).config.landmarks == (0, 6)
+
+
+def test_what_is_wrong_in_python_shows_no_address() -> None:
+    url = "postgresql://me:s3cr3t@host/x"
+    for wrong in ({}, {"table": "a", "query": "b"}, {"table": 5}, {"table": "a", "tabel": url}):
+        with pytest.raises(ValueError) as caught:
+            DatabaseData.model_validate({"url": url, **wrong})
+        assert "s3cr3t" not in str(caught.value)
+    with pytest.raises(ValueError, match="either 'at' or 'landmarks'"):
+        experiment(at=12, landmarks=(0, 12))
+    with pytest.raises(ValueError, match="must increase"):
+        experiment(landmarks=(12, 0))
+    with pytest.raises(ValueError, match="one of path, table and query"):
+        TableSpec(path="a.csv", table="a")
+
+
 # ------------------------------------------------------------ the file itself
 
 
@@ -219,6 +296,32 @@ def test_shareable_holds_no_password_and_no_folder(uri: str | None, public: str 
     assert values["data"]["path"] == "trainees.csv"
     assert "jane" not in dump_yaml(values)
     assert set(values) == set(ExperimentConfig.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("url", "dialect"),
+    [
+        ("postgresql+pg8000://jane:s3cr3t@host/x", "postgresql"),
+        ("sqlite:////home/jane/people.db", "sqlite"),
+        ("jane s3cr3t@host", "sql"),
+    ],
+)
+def test_shareable_holds_the_kind_of_a_database_only(url: str, dialect: str) -> None:
+    tables = {"roles": {"path": "/home/jane/roles.csv"}, "surveys": {"query": "select 1"}}
+    database = {"source": "database", "url": url, "query": "select 2", "tables": tables}
+    config = experiment(data=database)
+    values = shareable(config)
+    assert values["data"]["url"] == dialect
+    assert values["data"]["tables"]["roles"]["path"] == "roles.csv"
+    assert values["data"]["tables"]["surveys"]["query"] == "select 1"
+    for word in ("jane", "s3cr3t", "host"):
+        assert word not in dump_yaml(values)
+    assert "s3cr3t" not in repr(config)
+    moved = database | {"url": url.replace("host", "elsewhere")}
+    assert config_sha256(experiment(data=moved)) == config_sha256(config)
+    assert config_sha256(experiment(data=database | {"query": "select 3"})) != config_sha256(config)
+    extracts = experiment(data={"source": "snapshots", "path": "/home/jane/extracts"})
+    assert shareable(extracts)["data"]["path"] == "extracts"
 
 
 def test_shareable_leaves_the_rest_alone() -> None:

@@ -78,7 +78,8 @@ def _inside(node: dict[str, Any], at: str) -> Iterator[tuple[str, dict[str, Any]
 
 
 def rows(node: dict[str, Any]) -> Iterator[str]:
-    for key, child in node["properties"].items():
+    needed = node.get("required", ())
+    for key, child in sorted(node["properties"].items(), key=lambda item: item[0] not in needed):
         if "const" in child:  # the kind, which the heading says
             continue
         required = key in node.get("required", ())
@@ -109,7 +110,7 @@ def _default(node: dict[str, Any]) -> str:
 
 def key_tables() -> str:
     parts = []
-    for title, node in sections(json_schema()):
+    for title, node in dict(sections(json_schema())).items():  # tables have the same everywhere
         about = "" if title == "At the top" else f"{node['description'].replace('``', '`')}\n\n"
         head = "| key | value | default | meaning |\n|---|---|---|---|\n"
         parts.append(f"### {title}\n\n{about}{head}" + "\n".join(rows(node)) + "\n")
