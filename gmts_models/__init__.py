@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gmts_models.evaluation.evaluate import evaluate as evaluate
     from gmts_models.experiment import Run as Run
     from gmts_models.experiment import run_experiment as run_experiment
+    from gmts_models.features.attribute import Attribute as Attribute
+    from gmts_models.features.episodes import build_episodes as build_episodes
     from gmts_models.features.table import FeatureTable as FeatureTable
     from gmts_models.features.table import build_features as build_features
     from gmts_models.models.cox import CoxPH as CoxPH
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from gmts_models.reporting.retention import retention_table as retention_table
 
 _HOME = {
+    "Attribute": "features.attribute",
     "Checked": "data.people",
     "CoxPH": "models.cox",
     "Evaluation": "evaluation.evaluate",
@@ -60,6 +63,7 @@ _HOME = {
     "Run": "experiment",
     "SplineAFT": "models.lifelines_adapter",
     "WeibullAFT": "models.parametric",
+    "build_episodes": "features.episodes",
     "build_features": "features.table",
     "evaluate": "evaluation.evaluate",
     "fit": "models.fitted",

@@ -6,8 +6,8 @@ the days before it only. The first stretch begins with the clock, and has what i
 facts dated before its first day. A fact of that very day is taken up a day later.
 
 What moves with time alone (tenure, the phase of the scheme) has its value at the beginning of the
-stretch. Stretches therefore end at the scheme's end and six months after it; finer steps of time
-are the calendar's.
+stretch, which is the day after day a. Stretches therefore end at the scheme's end and six months
+after it; finer steps of time are the calendar's.
 """
 
 from __future__ import annotations
