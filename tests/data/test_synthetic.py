@@ -21,6 +21,7 @@ from gmts_models.data.months import add_months, months_between, to_days
 from gmts_models.data.people import People
 from gmts_models.data.synthetic import assumptions as assumed
 from gmts_models.data.synthetic.figures import PUBLISHED, PublishedFigures, published_figures
+from gmts_models.data.synthetic.record_assumptions import SURVEY_ITEMS
 from gmts_models.data.synthetic.scheme import RISK_MONTHS, simulate_trainees
 from gmts_models.errors import InputError
 from gmts_models.features.table import build_features
@@ -83,17 +84,30 @@ def test_the_page_tells_the_means() -> None:
 
 
 def test_the_page_tells_the_hazard_ratios() -> None:
-    told = dict(re.findall(r"^\| `([^`]+)` \| ([\d.]+) \|", PAGE, flags=re.MULTILINE))
-    del told["scale"], told["cohort_sd"], told["seed"]
+    section = PAGE.split("**Who leaves.**")[1].split("**Protected")[0]
+    told = dict(re.findall(r"^\| `([^`]+)` \| ([\d.]+) \|", section, flags=re.MULTILINE))
     ratios = {term: f"{np.exp(value):.2f}" for term, value in assumed.COEFFICIENTS.items()}
     assert told == ratios
 
 
-def test_the_example_of_the_page_runs() -> None:
-    (example,) = re.findall(r"```python\n(.+?)```", PAGE, flags=re.DOTALL)
-    names: dict[str, object] = {}
-    exec(example, names)
-    assert len(names["people"]) == len(simulated())
+def test_the_page_tells_the_effects_on_the_surveys() -> None:
+    section = PAGE.split("<!-- survey items -->")[1].split("<!-- end")[0]
+    told = re.findall(
+        r"^\| `(\w+)` \| ([\d.]+) \| ([-+\d.]+) \| ([-+\d.]+) \|", section, flags=re.M
+    )
+    assert told == [
+        (name, f"{item.mean:.1f}", f"{item.log_hazard:+.1f}", f"{item.decline:+.1f}")
+        for name, item in SURVEY_ITEMS.items()
+    ]
+
+
+def test_the_examples_of_the_page_run() -> None:
+    examples = re.findall(r"```python\n(.+?)```", PAGE, flags=re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        names: dict[str, object] = {}
+        exec(example, names)
+        assert len(names["people"]) == len(simulated())
 
 
 def test_figures_by_hand() -> None:

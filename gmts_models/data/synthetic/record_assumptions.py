@@ -92,7 +92,7 @@ SURVEY_ITEMS: Mapping[str, Item] = MappingProxyType(
         "morale": Item(mean=6.0, log_hazard=-0.8, decline=-2.2),
         "support": Item(mean=6.8, log_hazard=-0.4, decline=-1.0),
         "workload": Item(mean=5.6, log_hazard=-0.2, decline=-0.8),
-        "intention_to_leave": Item(mean=3.6, log_hazard=1.8, decline=3.5, mood=-1.0),
+        "intention_to_leave": Item(mean=3.6, log_hazard=2.4, decline=4.0, mood=-1.0),
         "compassionate_and_inclusive": Item(mean=7.0, log_hazard=-0.2, decline=-0.5),
         "recognised_and_rewarded": Item(mean=5.9, log_hazard=-0.4, decline=-1.0),
         "voice_that_counts": Item(mean=6.6, log_hazard=-0.2, decline=-0.5),

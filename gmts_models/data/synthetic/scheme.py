@@ -22,6 +22,7 @@ from gmts_models.data.reading.dates import read_date
 from gmts_models.data.synthetic import assumptions as assumed
 from gmts_models.data.synthetic.attributes import draw_attributes, draw_labels
 from gmts_models.data.synthetic.lives import FAR, NAT, Lives, Roster, draw_lives
+from gmts_models.data.synthetic.seeds import make_generator
 from gmts_models.data.synthetic.tables import SyntheticTables
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats
@@ -77,7 +78,8 @@ census 2021-09-01, synthetic)
     years = _check_cohorts(cohorts)
     _check_size(scale, "scale", zero=False)
     _check_size(cohort_sd, "cohort_sd", zero=True)
-    rng, source = _generator(seed)
+    rng = make_generator(seed, "simulate_trainees(seed=)")
+    drawn = "drawn from a generator" if rng is seed else f"seed {seed}"
     census = _check_census(census_date, years[-1])
     roster = _draw_roster(rng, years, scale)
     attributes = draw_attributes(rng, roster.specialism)
@@ -92,7 +94,7 @@ census 2021-09-01, synthetic)
         tables=tables,
         census_date=pd.Timestamp(census),
         resolution="month",
-        source=source,
+        source=f"synthetic scheme, {drawn}",
         synthetic=True,
         truth=Truth(
             coefficients=dict(assumed.COEFFICIENTS),
@@ -135,17 +137,6 @@ def _check_size(value: float, name: str, *, zero: bool) -> None:
     if not number or not np.isfinite(value) or value < 0 or (value == 0 and not zero):
         least = "at least 0" if zero else "more than 0"
         raise InputError(f"{name} must be a number, {least}", where=f"simulate_trainees({name}=)")
-
-
-def _generator(seed: int | np.random.Generator) -> tuple[np.random.Generator, str]:
-    if isinstance(seed, np.random.Generator):
-        return seed, "synthetic scheme, drawn from a generator"
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(
-            "seed must be a whole number of at least 0, or a NumPy generator",
-            where="simulate_trainees(seed=)",
-        )
-    return np.random.default_rng(seed), f"synthetic scheme, seed {seed}"
 
 
 def _check_census(given: str | dt.date | np.datetime64 | None, last: int) -> np.datetime64:

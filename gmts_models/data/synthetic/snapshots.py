@@ -19,6 +19,7 @@ from gmts_models.data.months import Days, to_days
 from gmts_models.data.people import People
 from gmts_models.data.reading.dates import read_date
 from gmts_models.data.synthetic import record_assumptions as assumed
+from gmts_models.data.synthetic.seeds import make_generator
 from gmts_models.data.synthetic.snapshot_mess import make_mess
 from gmts_models.errors import InputError
 from gmts_models.outcome import Ints
@@ -28,6 +29,7 @@ DayOfMonth = Literal["end", "first"]
 Lost = Literal["vanish", "stay"]
 
 _DAY = np.timedelta64(1, "D")
+_NAT = np.datetime64("NaT", "D")
 _POST = ("organisation", "organisation_type", "region", "band", "role", "fte")
 _KEYS = ("trainee_id", "snapshot_date", "specialism", "cohort", "start_date", "scheme_end_date")
 
@@ -97,11 +99,12 @@ def simulate_snapshots(
     _check_people(people)
     if not isinstance(mess, bool):
         raise InputError("mess must be True or False", where="simulate_snapshots(mess=)")
+    rng = make_generator(seed, "simulate_snapshots(seed=)")
     dates = _extract_dates(people, every, day, first)
     person, on = _in_post(people, dates, lost)
     frame = _describe(people, person, on)
     if mess:
-        frame = make_mess(np.random.default_rng(seed), frame)
+        frame = make_mess(rng, frame)
     order = np.lexsort((frame["trainee_id"].to_numpy(str), frame["snapshot_date"].to_numpy()))
     return frame.iloc[order].reset_index(drop=True)
 
@@ -163,7 +166,10 @@ def _read_day(given: str | dt.date | np.datetime64) -> np.datetime64:
 def _in_post(people: People, dates: Days, lost: Lost) -> tuple[Ints, Days]:
     """Return every pair of a person and a date on which they are in post."""
     frame = people.trainees
-    left, seen = to_days(frame["leave_nhs_date"]), to_days(frame["last_seen_date"])
+    seen = to_days(frame["last_seen_date"])
+    left = (
+        to_days(frame["leave_nhs_date"]) if "leave_nhs_date" in frame else np.full_like(seen, _NAT)
+    )
     after = np.where(lost == "vanish", seen + _DAY, dates[-1] + _DAY)
     gone = np.where(np.isnat(left), after, left)
     begin = np.searchsorted(dates, to_days(frame["start_date"]))
@@ -177,12 +183,13 @@ def _describe(people: People, person: Ints, on: Days) -> pd.DataFrame:
     """Return the rows of people on days, with what they hold then."""
     spells = _spells(people)
     key = spells.owner * 1_000_000 + spells.begin.astype(np.int64)
-    # Whoever started has a placement from that day on, so that the last one begun is one's own.
     held = np.searchsorted(key, person * 1_000_000 + on.astype(np.int64), side="right") - 1
+    # Before one's own first placement the last one begun is somebody else's, or none.
+    held = np.where((held >= 0) & (spells.owner[held] == person), held, -1)
     frame = people.trainees.iloc[person].reset_index(drop=True)
     frame["snapshot_date"] = on.astype("datetime64[ns]")
     for name in _POST:
-        frame[name] = spells.post[name].to_numpy()[held]
+        frame[name] = spells.post[name].reindex(held).to_numpy()
     attributes = [
         column.name
         for column in TRAINEES
@@ -196,16 +203,14 @@ def _spells(people: People) -> _Spells:
     placements = people.tables["placements"].assign(
         role=assumed.TRAINEE_ROLE, band=assumed.TRAINEE_BAND, fte=1.0
     )
-    both = pd.concat(
-        [
-            table[["trainee_id", "start_date", *_POST]]
-            for table in (placements, people.tables["roles"])
-        ],
-        ignore_index=True,
-    )
+    tables = (placements, people.tables["roles"])
+    columns = ["trainee_id", "start_date", *_POST]
+    both = pd.concat([table.reindex(columns=columns) for table in tables], ignore_index=True)
     owner = np.asarray(ids.get_indexer(pd.Index(both["trainee_id"])), dtype=np.int64)
     begin = to_days(both["start_date"])
     begun = begin >= to_days(people.trainees["start_date"])[owner]  # no post before the scheme
     order = np.lexsort((begin, owner))
     order = order[begun[order]]
-    return _Spells(owner=owner[order], begin=begin[order], post=both.iloc[order])
+    return _Spells(
+        owner=owner[order], begin=begin[order], post=both.iloc[order].reset_index(drop=True)
+    )
