@@ -53,10 +53,12 @@ _KINDS = ("category", "number", "flag")
 def available(people: People, own: Iterable[Attribute] = ()) -> dict[str, Attribute]:
     """Return every attribute that can be made from these people's tables, by name.
 
+    Of those of one name a column that the user declared goes before one that comes with the package.
+
     Parameters
     ----------
     people : checked records.
-    own : further attributes of the user's; they go before those of the same name.
+    own : further attributes of the user's; they go before all others.
     """
     raw = [
         from_column(column)
@@ -65,8 +67,8 @@ def available(people: People, own: Iterable[Attribute] = ()) -> dict[str, Attrib
     ]
     columns = [from_column(column) for column in people.attributes.values()]
     made = (*surveys.for_people(people), *labour_market.for_people(people))
-    known = {each.name: each for each in (*raw, *columns, *BUILT_IN, *made, *own)}
-    return {name: each for name, each in known.items() if _is_there(each, people)}
+    every = (*raw, *BUILT_IN, *made, *columns, *own)
+    return {each.name: each for each in every if _is_there(each, people)}
 
 
 def default_names(people: People, known: Known) -> tuple[str, ...]:
@@ -77,13 +79,13 @@ def default_names(people: People, known: Known) -> tuple[str, ...]:
     apart, one with the same value for everyone.
     """
     ready = available(people)
-    wanted = [each.name for each in BUILT_IN if each.name not in ON_REQUEST]
+    built_in = [each.name for each in BUILT_IN]
+    wanted = [name for name in built_in if name not in {*ON_REQUEST, *people.attributes}]
     wanted += [name for name, column in people.attributes.items() if not column.protected]
-    wanted += [each.name for each in surveys.for_people(people) if not each.protected]
+    of_surveys = [each.name for each in surveys.for_people(people) if not each.protected]
+    wanted += [name for name in of_surveys if name not in built_in]
     return tuple(
-        name
-        for name in dict.fromkeys(wanted)
-        if name in ready and _tells(name, ready[name].values(known))
+        name for name in wanted if name in ready and _tells(name, ready[name].values(known))
     )
 
 
