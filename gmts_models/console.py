@@ -121,7 +121,8 @@ def print_checked(checked: Checked) -> None:
         name = f"{each.table}: " if several else ""
         say(f"{name}{each.rows:,} rows: {each.valid:,} valid, {each.rejected:,} rejected.")
     for each in checked.filled.itertuples():
-        say(f"{each.table}: {each.column} filled in {each.rows:,} times: {each.filled_with}.")
+        rows = "1 row" if each.rows == 1 else f"{each.rows:,} rows"
+        say(f"{each.table}: {each.column} filled in for {rows}: {each.filled_with}.")
     if len(checked.rejected):
         out = console()
         out.print(_by_reason(checked, several))

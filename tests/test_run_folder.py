@@ -8,7 +8,7 @@ import pytest
 
 import gmts_models as gm
 from gmts_models.config import ExperimentConfig
-from gmts_models.run_folder import hide_rare_terms
+from gmts_models.run_folder import _rejected, hide_rare_terms
 
 SIZES = {"Big": 197, "Bigger": 200, "Tiny": 3}
 
@@ -96,3 +96,20 @@ def test_rare_terms() -> None:
         },
         nan_ok=True,
     )
+
+
+def test_rejected_rows_are_hidden_table_by_table() -> None:
+    counts = pd.DataFrame(
+        {
+            "table": ["trainees", "trainees", "placements", "placements"],
+            "reason": ["a", "b", "a", "c"],
+            "rows": [20, 2, 30, 40],
+        }
+    )
+    shown = _rejected(counts, 5)
+    assert shown["reason"].tolist() == ["a", "b", "placements: a", "placements: c"]
+    # How many trainees were rejected is published: 22 - 20 would tell the 2.
+    assert shown["rows"].isna().tolist() == [True, True, False, False]
+    alone = _rejected(counts.drop(columns="table").tail(2), 5)
+    assert alone.to_numpy().tolist() == [["a", 30.0], ["c", 40.0]]
+    assert list(_rejected(counts.head(0), 5).columns) == ["reason", "rows"]

@@ -567,7 +567,7 @@ def test_what_is_printed_counts_each_table(capsys):
     assert "trainees: 3 rows: 2 valid, 1 rejected." in said
     assert "trainee_id is not in the table of trainees" in said
     print_checked(load("placements", placements(("2019-09-02", None), ("2020-03-01", None))))
-    assert "end_date filled in 1 times: the day before" in capsys.readouterr().out
+    assert "end_date filled in for 1 row: the day before" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -107,7 +107,7 @@ def test_format_and_encoding_of_the_trainees_hold_for_tables_that_say_none(folde
     arguments = {"date_format": "%d/%m/%Y", "encoding": "utf-16"}
     found = load(folder, tables={"surveys": said}, **arguments).summary()
     assert found["valid"].tolist() == [1, 1, 1]
-    with pytest.raises(DataError, match="^surveys: "):
+    with pytest.raises(DataError, match=r"^surveys: "):
         load(folder, **arguments)
 
 
