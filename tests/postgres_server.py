@@ -19,6 +19,9 @@ from typing import Any
 import sqlalchemy
 
 OWNER = "gmts_owner"
+PASSWORD = "p@ss:w/rd"
+"""Of the account with_password; the others need none."""
+
 _SECONDS = 60
 _TRIES = 3  # another program may take the port that was free
 _ACCESS = """\
@@ -72,7 +75,9 @@ def running_server() -> Iterator[PostgresServer]:
         (data / "pg_hba.conf").write_text(_ACCESS, encoding="utf-8")
         process, port = _start(postgres, data, owner)
         try:
-            yield PostgresServer(port=port, certificate=folder / "server.crt")
+            server = PostgresServer(port=port, certificate=folder / "server.crt")
+            server.run(f"create role with_password login password '{PASSWORD}'")
+            yield server
         finally:
             process.send_signal(2)  # SIGINT: fast shutdown
             process.wait(_SECONDS)

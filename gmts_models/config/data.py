@@ -125,6 +125,23 @@ class SnapshotData(_Layout):
     configuration file; ``${NAME}`` is an environment variable."""
     grace_months: Annotated[int, Field(ge=0, le=120)] = 3
     """Who is missing for no longer than this and comes back has not left."""
+    leaving_date: Literal["first_missed", "last_seen", "midpoint", "spread"] = "first_missed"
+    """Where a departure is put that the extract does not date: on the first snapshot without the
+    person, on the last with them, midway, or spread evenly over the days between."""
+    unknown_start: Literal["reject", "first_snapshot"] = "reject"
+    """What becomes of people in the first snapshot whose start date is not known."""
+    returners: Literal["first_departure", "last_departure"] = "first_departure"
+    """Which departure counts of those who come back after a longer absence."""
+    covers: Literal["date", "period"] = "date"
+    """``period``: an extract also holds everyone who left since the one before."""
+    irregular: bool = False
+    """Whether snapshots with wide gaps between them are all that there are."""
+    period_end: bool = True
+    """Whether a year, quarter or month is dated on its last day, or on its first."""
+    months_per_period: Annotated[float, Field(gt=0, le=1200)] | None = None
+    """Where dates are numbers 1, 2, ... of periods since each person's start."""
+    specialism: str | None = None
+    """Of all rows, where no column tells it."""
     scheme: Literal["gmts", "any"] = "gmts"
     leaving: str | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Any, assert_never
 
 import pandas as pd
 
@@ -17,6 +17,7 @@ from gmts_models.config import (
 from gmts_models.data.load import load_trainees
 from gmts_models.data.open.datasets import load_dataset
 from gmts_models.data.people import Checked
+from gmts_models.data.reading.database import Database
 from gmts_models.data.synthetic.scheme import simulate_trainees
 
 
@@ -27,6 +28,10 @@ def load_source(data: DataSpec, *, seed: int) -> Checked:
     ----------
     data : the configuration's data section.
     seed : of the synthetic scheme, where the section has none.
+
+    Raises
+    ------
+    DataError, InputError : see `load_trainees`, `from_snapshots` and `load_dataset`.
     """
     match data:
         case SyntheticData():
@@ -37,22 +42,20 @@ def load_source(data: DataSpec, *, seed: int) -> Checked:
             nothing = pd.DataFrame(columns=["row", "column", "reason", "fix"])
             return Checked(valid=people, rejected=nothing, n_rows=len(people))
         case FileData():
-            return load_trainees(
-                data.path,
-                scheme=data.scheme,
-                columns=data.columns,
-                labels=data.labels,
-                attributes=data.attributes,
-                date_format=data.date_format,
-                census_date=data.census_date,
-                sheet=data.sheet,
-                encoding=data.encoding,
-                leaving=data.leaving,
-            )
+            return load_trainees(data.path, **_arguments(data, "path"))
         case DatabaseData():
-            raise NotImplementedError
+            url = data.url.get_secret_value()
+            database = Database(url, table=data.table, query=data.query)
+            return load_trainees(database, **_arguments(data, "url", "table", "query"))
         case SnapshotData():
-            raise NotImplementedError
+            from gmts_models.data.snapshots import from_snapshots
+
+            return from_snapshots(data.path, **_arguments(data, "path"))
         case OpenData():
             return load_dataset(data.name, data.path)
     assert_never(data)
+
+
+def _arguments(data: FileData | DatabaseData | SnapshotData, *place: str) -> dict[str, Any]:
+    """Return all keys but those that say where the data are: the arguments are called alike."""
+    return {name: value for name, value in data if name not in ("source", *place)}

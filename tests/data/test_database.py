@@ -64,7 +64,6 @@ def server(postgres):
         "insert into \"Odd Names\" values ('x', 1)",
         "create table counter (n int)",
         "create sequence numbers",
-        "create role with_password login password 'p@ss:w/rd'",
         "create role only_encrypted login",
         "create role reader login",
         "grant usage on schema hr to reader",
