@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gmts_models.data.checking.records import Records
-from gmts_models.data.checking.rejections import Problem, Violation
+from gmts_models.data.checking.rejections import Problem, Violation, rejected_rows
 from gmts_models.data.contract.columns import Column
 from gmts_models.data.people import Resolution
 from gmts_models.data.reading.parsing import Parsed
@@ -138,7 +138,8 @@ def read_dated(records: Records, how: How, own: Mapping[str, Column]) -> Histori
     invalid, unfollowed = check_lives(rows, lives, census, how.covers)
     rejected += unfollowed
     noted += differences(rows, visits, lives)
-    noted += _violation(_unused(rows, known, spells, lives), "leave_nhs_date", _STAYED)
+    unused = _unused(rows, known, spells, lives) & ~rejected_rows(rejected + noted, len(records))
+    noted += _violation(unused, "leave_nhs_date", _STAYED)
     return _histories(own, rows, visits, spells, lives, ~invalid, census, rejected, noted)
 
 

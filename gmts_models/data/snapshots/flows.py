@@ -68,15 +68,16 @@ def flows(
     when = changes["date"].dt.to_period(unit)
     first = when.min() if len(when) else people.census_date.to_period(unit)
     periods = pd.period_range(first, people.census_date.to_period(unit), freq=unit)
-    table = pd.crosstab(when, changes["change"]).reindex(
-        index=periods, columns=list(_KINDS), fill_value=0
+    table = pd.DataFrame(
+        {
+            name: when[changes["change"] == kind].value_counts().reindex(periods, fill_value=0)
+            for kind, name in _KINDS.items()
+        }
     )
-    table = table.rename(columns=_KINDS).astype("int64")
-    table["head_count"] = (
-        opening + (table["joiners"] + table["returners"] - table["leavers"]).cumsum()
-    )
+    net = table["joiners"] + table["returners"] - table["leavers"]
+    table["head_count"] = opening + net.cumsum()
     table.insert(0, "period", periods.astype(str).astype(object))
-    table = table.reset_index(drop=True).rename_axis(columns=None)
+    table = table.reset_index(drop=True)
     return _suppressed(table, threshold) if threshold > 1 else table
 
 

@@ -50,12 +50,11 @@ def main_posts(rows: Rows) -> tuple[Ints, list[Violation], list[Violation]]:
     """
     key = rows.person * (len(rows.dates) + 1) + rows.when
     post = np.flatnonzero(rows.in_post)
-    there = np.unique(key[post])
+    post = post[np.argsort(key[post], kind="stable")]
     ended = np.flatnonzero(rows.counts & rows.ended)
-    beside = ended[np.isin(key[ended], there)]
-    if len(there) == len(post):  # nobody has two rows
-        chosen = post[np.argsort(key[post], kind="stable")]
-        return chosen, [], _told(beside, ENDED_POST)
+    beside = ended[np.isin(key[ended], key[post])]
+    if not (np.diff(key[post]) == 0).any():  # nobody has two rows
+        return post, [], _told(beside, ENDED_POST)
     repeated = _copies(rows, np.flatnonzero(rows.counts))
     post = post[~repeated[post]]
     beside = beside[~repeated[beside]]
