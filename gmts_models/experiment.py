@@ -17,6 +17,7 @@ import pandas as pd
 
 from gmts_models.config import ExperimentConfig
 from gmts_models.config.file import config_sha256, dump_yaml, read_config, shareable
+from gmts_models.config.overrides import shareable_override
 from gmts_models.data.checking.rejections import summarise_rejected
 from gmts_models.data.endpoints import build_outcome
 from gmts_models.data.people import Checked, People
@@ -273,8 +274,9 @@ def _command(config: str | Path | ExperimentConfig, overrides: Sequence[str]) ->
         return "gm.run_experiment(config)"
     path = Path(config)
     name = path.name if path.is_absolute() else path.as_posix()
+    shown = map(shareable_override, overrides)
     return shlex.join(
-        ["gmts-models", "run", name, *(part for each in overrides for part in ("--set", each))]
+        ["gmts-models", "run", name, *(part for each in shown for part in ("--set", each))]
     )
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from gmts_models.config.places import last_part
 from gmts_models.config.problems import KeyPath, Place, Problem, clip, dotted, show_value
 from gmts_models.config.tree import Tree, UnreadableError, read_tree
+
+_WITH_A_PLACE = re.compile(r"://|\b(?:path|store|uri|url)\b[\"']?\s*:")
 
 
 def apply_overrides(tree: Tree, overrides: Sequence[str]) -> list[Problem]:
@@ -17,6 +21,17 @@ def apply_overrides(tree: Tree, overrides: Sequence[str]) -> list[Problem]:
     """
     found = (_apply(tree, override) for override in overrides)
     return [problem for problem in found if problem is not None]
+
+
+def shareable_override(override: str) -> str:
+    """Return an override as it may be published: no address, and of a path the last part."""
+    key, equals, value = override.partition("=")
+    name = key.rpartition(".")[2].strip()
+    if name in ("uri", "url") or _WITH_A_PLACE.search(value):
+        return f"{key}{equals}..."
+    if name in ("path", "store"):
+        return f"{key}{equals}{last_part(value)}"
+    return override
 
 
 def _apply(tree: Tree, override: str) -> Problem | None:

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from gmts_models.config.problems import KeyPath, Problem
 from gmts_models.config.tree import Tree
+from gmts_models.data.reading.database_errors import dialect_of as dialect_of
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_ADDRESS = re.compile(r"([a-z][a-z0-9]*)(?:\+\w+)?://")
+_ADDRESS = re.compile(r"[a-z][a-z0-9]*(?:\+\w+)?://")
 _PASSWORDS = (
     re.compile(r"://[^/?@:]*:(.*)@"),
     re.compile(r"[?&](?:password|passwd|pwd)=([^&]*)", re.IGNORECASE),
@@ -102,12 +103,6 @@ def _url(said: str, folder: Path) -> str:
 
     expanded = _VARIABLE.sub(value, said)
     return _SQLITE_FILE.sub(lambda found: f"{found[1]}{folder.as_posix()}/", expanded)
-
-
-def dialect_of(url: str) -> str:
-    """Return the kind of database that a url leads to: "postgresql"; "sql" where it is no url."""
-    found = _ADDRESS.match(url)
-    return found[1] if found else "sql"
 
 
 def last_part(path: str) -> str:

@@ -34,7 +34,12 @@ MODEL_TAG = "gmts.model"
 _LONGEST_VALUE = 500
 _LONGEST_TAG = 5000
 # In the configuration file, which is shared whole: a person's own labels make poor parameters.
-_NOT_A_PARAMETER = ("models", "data.columns", "data.labels", "data.attributes", "tracking", "jobs")
+_NOT_A_PARAMETER = (
+    "models",
+    *(f"data.{part}" for part in ("columns", "labels", "attributes", "query", "tables")),
+    "tracking",
+    "jobs",
+)
 _LEADERBOARD = {  # column: metric
     "mean_brier": "mean_brier",
     "mean_ipa": "mean_ipa",

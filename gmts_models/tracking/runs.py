@@ -14,6 +14,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from gmts_models.config.places import dialect_of
 from gmts_models.data.contract.columns import TRAINEES
 from gmts_models.errors import DataError, InputError
 from gmts_models.run_record import FILE, RunRecord, read_record
@@ -172,13 +173,23 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _without_places(config: dict[str, Any]) -> dict[str, Any]:
-    """Reduce paths to file names, which hold no user's name, and hide passwords."""
+    """Reduce paths to file names, which hold no user's name, and addresses to what may be seen."""
     shared = {key: value for key, value in config.items() if key != "store"}
-    if isinstance(data := shared.get("data"), dict) and data.get("path"):
-        shared["data"] = data | {"path": file_name(str(data["path"]))}
+    if isinstance(data := shared.get("data"), dict):
+        shared["data"] = _without_place(data)
+        if isinstance(tables := data.get("tables"), dict):
+            shared["data"]["tables"] = {name: _without_place(each) for name, each in tables.items()}
     if isinstance(tracking := shared.get("tracking"), dict) and tracking.get("uri"):
         shared["tracking"] = tracking | {"uri": hide_password(str(tracking["uri"]))}
     return shared
+
+
+def _without_place(data: Any) -> Any:
+    if not isinstance(data, dict):
+        return data
+    path = {"path": file_name(str(data["path"]))} if data.get("path") else {}
+    url = {"url": dialect_of(str(data["url"]))} if data.get("url") else {}
+    return data | path | url
 
 
 def file_name(path: str) -> str:

@@ -29,6 +29,7 @@ from gmts_models.config.file import (
     read_config,
     shareable,
 )
+from gmts_models.config.overrides import shareable_override
 from gmts_models.config.tree import read_tree
 from gmts_models.errors import ConfigError
 
@@ -322,6 +323,26 @@ def test_shareable_holds_the_kind_of_a_database_only(url: str, dialect: str) -> 
     assert config_sha256(experiment(data=database | {"query": "select 3"})) != config_sha256(config)
     extracts = experiment(data={"source": "snapshots", "path": "/home/jane/extracts"})
     assert shareable(extracts)["data"]["path"] == "extracts"
+
+
+@pytest.mark.parametrize(
+    ("override", "shown"),
+    [
+        ("seed=3", "seed=3"),
+        ("question='Who: url'", "question='Who: url'"),
+        ("horizons=[6, 12]", "horizons=[6, 12]"),
+        ("data.url=postgresql://jane:s3cr3t@host/x", "data.url=..."),
+        ("tracking.uri=/home/jane/mlruns", "tracking.uri=..."),
+        ("data.path=/home/jane/trainees.csv", "data.path=trainees.csv"),
+        ("store=C:\\Users\\jane\\runs", "store=runs"),
+        ("data={source: file, path: /home/jane/a.csv}", "data=..."),
+        ('data={"source": "database", "url": "${JANE}"}', "data=..."),
+        ("question=see https://jane@host", "question=..."),
+        ("jane", "jane"),
+    ],
+)
+def test_overrides_that_are_kept_hold_no_place(override: str, shown: str) -> None:
+    assert shareable_override(override) == shown
 
 
 def test_shareable_leaves_the_rest_alone() -> None:
