@@ -86,6 +86,16 @@ def test_attributes_become_columns_that_keep_when_they_are_known():
             {"attributes": {"band": Column(name="b", kind="date", meaning="")}},
             "cannot be of kind date",
         ),
+        (
+            [*DATED, "band"],
+            {"attributes": {"band": AttributeSpec(kind="category", known="last_seen_date")}},
+            "'last_seen_date' is no date from which band can be known",
+        ),
+        (
+            ["trainee_id", "specialism", "duration_months", "event", "band"],
+            {"attributes": {"band": AttributeSpec(kind="category", known="start_date")}},
+            "no date from which band",
+        ),
         (["trainee_id", "specialism", "start_date", "date_left"], {}, "'date_left' may be meant"),
         ([*DATED, "last_seen_dt"], {}, "no last_seen_date, but"),
         (
