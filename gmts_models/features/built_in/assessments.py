@@ -174,7 +174,7 @@ def _first_end(known: Known, assumed: Floats) -> Floats:
     closed = np.full(len(known), -np.inf)
     np.maximum.at(closed, row[first], np.nan_to_num(ends[first], nan=np.inf))
     left = np.full(len(known), np.inf)
-    np.minimum.at(left, row[later], begins[later])
+    np.fmin.at(left, row[later], begins[later])
     over = np.where(np.isfinite(closed), closed, left)
     over = np.where(
         np.isposinf(over), np.where(closed > 0, np.fmax(assumed, known.months), 0), over
