@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gmts_models.data.open.datasets import load_dataset as load_dataset
     from gmts_models.data.people import Checked as Checked
     from gmts_models.data.people import People as People
+    from gmts_models.data.reading.database import Database as Database
     from gmts_models.data.snapshots.load import from_snapshots as from_snapshots
     from gmts_models.data.synthetic.scheme import simulate_trainees as simulate_trainees
     from gmts_models.errors import GmtsError as GmtsError
@@ -46,6 +47,7 @@ _HOME = {
     "Attribute": "features.attribute",
     "Checked": "data.people",
     "CoxPH": "models.cox",
+    "Database": "data.reading.database",
     "Evaluation": "evaluation.evaluate",
     "ExponentialAFT": "models.parametric",
     "FeatureTable": "features.table",
