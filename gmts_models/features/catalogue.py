@@ -53,7 +53,7 @@ _KINDS = ("category", "number", "flag")
 def available(people: People, own: Iterable[Attribute] = ()) -> dict[str, Attribute]:
     """Return every attribute that can be made from these people's tables, by name.
 
-    Of those of one name a column that the user declared goes before one that comes with the package.
+    Of those of one name a column that the user declared goes before what comes with the package.
 
     Parameters
     ----------
@@ -79,17 +79,21 @@ def default_names(people: People, known: Known) -> tuple[str, ...]:
     apart, one with the same value for everyone.
     """
     ready = available(people)
+    names = (name for name in wanted_names(people) if name in ready)
+    return tuple(name for name in names if tells(name, ready[name].values(known)))
+
+
+def wanted_names(people: People) -> list[str]:
+    """Return the default recipe before it is seen which of it is there and says something."""
     built_in = [each.name for each in BUILT_IN]
     wanted = [name for name in built_in if name not in {*ON_REQUEST, *people.attributes}]
     wanted += [name for name, column in people.attributes.items() if not column.protected]
     of_surveys = [each.name for each in surveys.for_people(people) if not each.protected]
-    wanted += [name for name in of_surveys if name not in built_in]
-    return tuple(
-        name for name in wanted if name in ready and _tells(name, ready[name].values(known))
-    )
+    return wanted + [name for name in of_surveys if name not in built_in]
 
 
-def _tells(name: str, values: pd.Series) -> bool:
+def tells(name: str, values: pd.Series) -> bool:
+    """Whether the values of a feature say anything; the specialism is kept all the same."""
     if name == "specialism":
         return True
     return bool(values.notna().any()) and len(values.unique()) > 1
