@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import pickle
 import sqlite3
 import ssl
@@ -36,6 +37,15 @@ def cells(raw) -> dict[str, list[Any]]:
 
 def read(url: str, **what: str) -> dict[str, list[Any]]:
     return cells(read_table(Database(url, **what)))
+
+
+@pytest.fixture(autouse=True)
+def _silence(caplog):
+    """SQLAlchemy logs what drivers say, queries and values among it; here it says nothing."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    said = [each for each in caplog.get_records("call") if each.name.startswith("sqlalchemy")]
+    assert said == []
 
 
 @pytest.fixture
@@ -415,12 +425,11 @@ def shows_nothing(error: GmtsError) -> None:
         (SECRET.replace("postgresql+pg8000", "wvb"), InputError, "does not know this kind"),
     ],
 )
-def test_no_error_shows_the_url(url, kind, words, caplog):
+def test_no_error_shows_the_url(url, kind, words):
     database = Database(url, query="select 1")
     with pytest.raises(kind, match=words) as caught:
         read_table(database)
     shows_nothing(caught.value)
-    assert PASSWORD not in caplog.text
 
 
 def test_no_error_shows_a_value(server):
@@ -458,7 +467,7 @@ def test_a_url_without_a_driver_takes_the_one_that_is_there(server):
 
 
 def test_a_connection_that_breaks_off(server):
-    with pytest.raises(DataError, match=r"broke off|does not give the rows"):
+    with pytest.raises(DataError, match="broke off"):
         read(server.url(), query="select pg_terminate_backend(pg_backend_pid())")
 
 

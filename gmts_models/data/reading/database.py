@@ -7,6 +7,7 @@ words that hold neither user nor password nor host.
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from collections.abc import Callable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+_LOGGER = "gmts_models"
 _ROWS_AT_ONCE = 5_000
 _MOST_SCHEMAS = 20
 _READ_ONLY = {"postgresql": "SET TRANSACTION READ ONLY", "sqlite": "PRAGMA query_only = ON"}
@@ -159,7 +161,18 @@ def _engine(database: Database) -> Engine:
     if url.get_backend_name() == "sqlite":
         _need_file(url)
     url, arguments = _encryption(url)
-    return create_engine(url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
+    engine = create_engine(
+        url,
+        poolclass=NullPool,
+        connect_args=arguments,
+        hide_parameters=True,
+        logging_name=_LOGGER,
+        pool_logging_name=_LOGGER,
+    )
+    for logger in (engine.logger, engine.pool.logger):
+        # They repeat what drivers say. Their name makes them those of this engine alone.
+        logging.getLogger(logger.name).disabled = True
+    return engine
 
 
 def _with_driver(url: URL) -> URL:

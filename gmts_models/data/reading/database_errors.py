@@ -118,7 +118,7 @@ def of_connecting(error: Exception, *, source: str) -> GmtsError:
     return DataError(
         "the database cannot be reached",
         where=source,
-        fix="check host, port and user in the url, the network, and that the server runs",
+        fix="check user, password, host and port in the url, the network, and that the server runs",
     )
 
 
