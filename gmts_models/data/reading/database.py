@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-_LOGGER = "gmts_models"
+_NAME = "gmts_models"
+_LOGGERS = ("sqlalchemy.engine.Engine", "sqlalchemy.pool.impl.NullPool")
 _ROWS_AT_ONCE = 5_000
 _MOST_SCHEMAS = 20
 _READ_ONLY = {"postgresql": "SET TRANSACTION READ ONLY", "sqlite": "PRAGMA query_only = ON"}
@@ -161,18 +162,17 @@ def _engine(database: Database) -> Engine:
     if url.get_backend_name() == "sqlite":
         _need_file(url)
     url, arguments = _encryption(url)
-    engine = create_engine(
+    # SQLAlchemy logs what drivers say; the name makes these loggers those of our engines alone.
+    for logger in _LOGGERS:
+        logging.getLogger(f"{logger}.{_NAME}").disabled = True
+    return create_engine(
         url,
         poolclass=NullPool,
         connect_args=arguments,
         hide_parameters=True,
-        logging_name=_LOGGER,
-        pool_logging_name=_LOGGER,
+        logging_name=_NAME,
+        pool_logging_name=_NAME,
     )
-    for logger in (engine.logger, engine.pool.logger):
-        # They repeat what drivers say. Their name makes them those of this engine alone.
-        logging.getLogger(logger.name).disabled = True
-    return engine
 
 
 def _with_driver(url: URL) -> URL:
