@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -67,14 +67,21 @@ def run(
         raise finished.publish_error
 
 
-@app.command(epilog="Example: gmts-models validate trainees.csv --strict")
+@app.command(epilog="Example: gmts-models validate trainees.csv --html quality.html")
 def validate(
     file: Annotated[
-        Path, typer.Argument(help="A CSV, Excel or Parquet file of trainees, or a folder.")
-    ],
+        Path | None,
+        typer.Argument(
+            help="A CSV, Excel or Parquet file of trainees, or a folder with all tables; may be "
+            "left out with --config."
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(help="An experiment whose data section says how; options go before it."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the data-quality report as a page: quality.html.")
     ] = None,
     columns: Annotated[
         list[str] | None,
@@ -93,18 +100,10 @@ def validate(
         bool, typer.Option("--strict", help="Exit with 2 if a row is rejected.")
     ] = False,
 ) -> None:
-    """Check a table of trainees; print every rejected row with its reason."""
-    from gmts_models.config import FileData
-    from gmts_models.config.file import read_config
-    from gmts_models.console import print_checked
-    from gmts_models.data.load import load_trainees
+    """Check the tables of a scheme: rejected rows with their reasons, and data quality."""
+    from gmts_models.console import print_checked, print_quality
+    from gmts_models.data.quality.report import quality_report
 
-    spec = FileData(path=file)
-    if config is not None:
-        data = read_config(config).config.data
-        if not isinstance(data, FileData):
-            raise InputError("the configuration does not read a file", where=str(config))
-        spec = data
     if scheme not in (None, "gmts", "any"):
         raise InputError("the scheme is gmts or any", where="--scheme")
     said = {
@@ -113,25 +112,51 @@ def validate(
         "date_format": date_format,
         "sheet": sheet,
         "encoding": encoding,
+        "columns": _pairs(columns or []),
     }
-    update: dict[str, object] = {name: value for name, value in said.items() if value is not None}
-    update |= {"path": file, "columns": {**spec.columns, **_pairs(columns or [])}}
-    spec = spec.model_copy(update=update)
-    checked: Checked = load_trainees(
-        spec.path,
-        scheme=spec.scheme,
-        columns=spec.columns,
-        labels=spec.labels,
-        attributes=spec.attributes,
-        date_format=spec.date_format,
-        census_date=spec.census_date,
-        sheet=spec.sheet,
-        encoding=spec.encoding,
-        tables=spec.tables,
-    )
+    checked = _read_people(file, config, {name: value for name, value in said.items() if value})
     print_checked(checked)
+    report = quality_report(checked)
+    print_quality(report)
+    if html is not None:
+        from gmts_models.console import say
+        from gmts_models.reporting.quality import write_quality_report
+
+        say(f"The data-quality report is {write_quality_report(report, html)}.")
     if strict and len(checked.rejected):
         raise typer.Exit(2)
+
+
+def _read_people(file: Path | None, config: Path | None, said: dict[str, Any]) -> Checked:
+    """Read a file as a configuration and then the options say, or whatever the one names."""
+    from gmts_models.config import FileData
+    from gmts_models.config.file import read_config
+    from gmts_models.data.source import load_source
+
+    if config is None and file is None:
+        raise InputError(
+            "there is nothing to validate",
+            where="gmts-models validate",
+            fix="name a file or a folder, or an experiment with --config",
+        )
+    spec = None if config is None else read_config(config).config
+    if file is None and spec is not None:
+        if said:
+            raise InputError(
+                "options say how to read a file, and no file is named",
+                where=", ".join(f"--{name.replace('_', '-')}" for name in said),
+                fix="name the file, or leave them out: the configuration says how",
+            )
+        return load_source(spec.data, seed=spec.seed)
+    data = FileData(path=Path(file or "")) if spec is None else spec.data
+    if not isinstance(data, FileData):
+        raise InputError(
+            "the configuration does not read a file",
+            where=str(config),
+            fix="leave the file out: gmts-models validate --config FILE",
+        )
+    update = {**said, "path": file, "columns": {**data.columns, **said.get("columns", {})}}
+    return load_source(data.model_copy(update=update), seed=0)
 
 
 @app.command(epilog="Example: gmts-models simulate --seed 7 --out scheme-SYNTHETIC --format csv")

@@ -20,6 +20,7 @@ from gmts_models.run_record import event_words
 
 if TYPE_CHECKING:
     from gmts_models.data.people import Checked
+    from gmts_models.data.quality.report import QualityReport
     from gmts_models.experiment import Run
     from gmts_models.reporting.retention import RetentionTable
 
@@ -130,6 +131,25 @@ def print_checked(checked: Checked) -> None:
         more = len(checked.rejected) - MOST_REJECTED
         if more > 0:
             say(f"... and {more:,} more: load_trainees(...).rejected has all.")
+
+
+def print_quality(report: QualityReport) -> None:
+    """Print what is worth a look: gaps, unlikely values, immature cohorts, copies, drift."""
+    found = report.to_frame().query("section != 'rejected'")
+    young = report.cohorts[report.cohorts["immature_at"] != ""]
+    for name, late in zip(young["cohort"], young["immature_at"], strict=True):
+        say(f"Cohort {name} has not been followed for {late} months yet.")
+    if not len(found):
+        say("Nothing else is worth a look.")
+        return
+    table = Table(title="Worth a look", title_justify="left")
+    table.add_column("Where")
+    table.add_column("What")
+    table.add_column("Rows", justify="right", no_wrap=True)
+    for each in found.to_dict("records"):
+        place = [each["table"], *([] if pd.isna(each["column"]) else [each["column"]])]
+        table.add_row(_plain(": ".join(place)), _plain(each["what"]), f"{each['rows']:,}")
+    console().print(table)
 
 
 def _by_reason(checked: Checked, several: bool) -> Table:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gmts_models.reporting import model_sections, sections, words
 from gmts_models.reporting.headline import headline
+from gmts_models.reporting.page import page_template
 from gmts_models.reporting.plots import (
     plot_calibration,
     plot_leaderboard,
@@ -79,7 +77,7 @@ def write_figures(run_folder: Path) -> tuple[Path, ...]:
 def render_report(run: RunFolder) -> str:
     """Return the page of a run as HTML."""
     answer, counts = headline(run), sections.counts(run)
-    page: str = _template().render(
+    page: str = page_template("report.html.j2").render(
         facts=run.facts,
         title=f"Retention by specialism: {run.facts.experiment}",
         level=words.level(run.facts.level),
@@ -108,18 +106,6 @@ def render_report(run: RunFolder) -> str:
         in_words=words.in_words,
     )
     return page
-
-
-def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader("gmts_models.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("report.html.j2")
 
 
 def _limits(run: RunFolder) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""What is worth a look before anything is estimated: gaps, odd values, young cohorts, drift."""
