@@ -230,8 +230,9 @@ def _attributes(scores: tuple[str, ...], themes: tuple[str, ...]) -> tuple[Attri
 
 ATTRIBUTES: tuple[Attribute, ...] = _attributes(SCORES, THEMES)
 
-ON_REQUEST = ("surveys_unanswered", "answer_rate")
-"""After a single survey each tells what `latest_unanswered` tells."""
+ON_REQUEST = ("surveys_sent", "surveys_unanswered", "answer_rate")
+"""How many were sent is much the same for everyone at one time since the start; after one survey
+the others tell what `latest_unanswered` tells."""
 
 
 def for_people(people: People) -> tuple[Attribute, ...]:
