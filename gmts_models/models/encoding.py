@@ -22,12 +22,15 @@ from gmts_models.outcome import Floats
 Kind = Literal["number", "text", "empty"]
 """What a column holds; "empty" = nothing but gaps."""
 
+_GAP = "\U0010ffff"
+"""The label that stands for a missing one: last by alphabet, so that it is never the reference."""
+
 
 def make_encoder(*, impute: bool = True) -> Any:
     """Return the default encoder, a scikit-learn transformer from frames to frames.
 
     Text becomes indicator columns, the first label (by alphabet) being the reference; a missing
-    label is a label of its own, called "missing". A label not seen in training counts as the
+    label is a label of its own and never the reference. A label not seen in training counts as the
     reference, and so does a missing one where training had none. Numbers stay as they are; gaps
     take the training mean and an indicator column says so (where training had gaps), unless
     `impute` is False (for estimators that take missing values).
@@ -36,7 +39,7 @@ def make_encoder(*, impute: bool = True) -> Any:
     labels = make_pipeline(
         SimpleImputer(
             strategy="constant",
-            fill_value="missing",
+            fill_value=_GAP,
             missing_values=None,
             keep_empty_features=True,
         ),
@@ -234,6 +237,13 @@ def _word(kind: Kind) -> str:
 
 def _plain(encoded: Any) -> pd.DataFrame:
     frame = encoded if isinstance(encoded, pd.DataFrame) else pd.DataFrame(np.asarray(encoded))
-    return frame.set_axis(
-        [str(name).replace("missingindicator_", "missing: ") for name in frame], axis=1
-    )
+    return frame.set_axis([_term(str(name)) for name in frame], axis=1)
+
+
+def _term(name: str) -> str:
+    """Return the name of an encoded column, alike for gaps in numbers and in text."""
+    if name.endswith(f"_{_GAP}"):
+        return f"missing: {name.removesuffix(f'_{_GAP}')}"
+    if name.startswith("missingindicator_"):
+        return f"missing: {name.removeprefix('missingindicator_')}"
+    return name

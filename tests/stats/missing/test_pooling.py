@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -111,6 +111,7 @@ def test_a_quantity_that_is_missing_once_is_missing() -> None:
         assert np.isfinite(getattr(pooled, name)[1])
 
 
+@settings(deadline=None)
 @given(
     st.floats(0.001, 0.999),
     st.integers(2, 60),
@@ -127,6 +128,7 @@ def test_degrees_of_freedom_keep_barnard_and_rubins_promises(
     assert df < degrees_of_freedom(lam, m, complete * more)[0]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.01, 100))
 def test_scale_and_order_do_not_matter(seed: int, factor: float) -> None:
     rng = np.random.default_rng(seed)
