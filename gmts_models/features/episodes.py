@@ -27,7 +27,7 @@ from gmts_models.data.months import Days, add_months, months_between, to_days
 from gmts_models.data.people import People
 from gmts_models.errors import InputError
 from gmts_models.features.attribute import Attribute, source_of
-from gmts_models.features.matrix import Features, candidates, choose_features, make_features
+from gmts_models.features.matrix import Features, candidates, make_matrix
 from gmts_models.features.prediction_date import Asked, read_at
 from gmts_models.features.table import FeatureTable, Recipe, as_table
 from gmts_models.outcome import Ints, Outcome
@@ -96,15 +96,11 @@ def build_episodes(
     rows = followed.rows[person]
     start = to_days(people.trainees["start_date"])[rows]
     asked = Asked(person=rows, on=on, months=months_between(start, first))
-    names = choose_features(people, features, attributes, asked)
-    return as_table(
-        people,
-        make_features(people, names, asked, attributes),
-        y,
-        asked,
-        followed.follow_up[person],
-        Recipe(names=names, endpoint=endpoint, attributes=tuple(attributes), episodes=True),
+    X = make_matrix(people, features, attributes, asked)
+    recipe = Recipe(
+        names=tuple(map(str, X)), endpoint=endpoint, attributes=tuple(attributes), episodes=True
     )
+    return as_table(people, X, y, asked, followed.follow_up[person], recipe)
 
 
 def _first_days(people: People, followed: Followed) -> Days:
@@ -198,7 +194,7 @@ def _of_trainees(
         yield rows, end
         yield rows, add_months(end, _AFTER_SCHEME)
     for attribute in used:
-        for table, name in map(source_of, attribute.sources):
+        for table, name in map(source_of, (*attribute.sources, *attribute.optional)):
             column = BY_NAME.get(name, people.attributes.get(name))
             if table == "trainees" and column is not None and column.known in frame:
                 day = to_days(frame[column.known])[followed.rows]

@@ -11,7 +11,7 @@ import pandas as pd
 from gmts_models.data.people import People
 from gmts_models.errors import InputError
 from gmts_models.features.attribute import Attribute, source_of
-from gmts_models.features.catalogue import BUILT_IN, available, default_names
+from gmts_models.features.catalogue import BUILT_IN, available, tells, wanted_names
 from gmts_models.features.known import known_on
 from gmts_models.features.prediction_date import Asked
 
@@ -29,36 +29,42 @@ def candidates(people: People, features: Features, own: Sequence[Attribute]) -> 
     if features != "default":
         names = [features] if isinstance(features, str) else list(features)
     else:
-        names = [each.name for each in BUILT_IN]
-        names += [name for name, column in people.attributes.items() if not column.protected]
+        names = wanted_names(people)
     return [ready[name] for name in dict.fromkeys([*names, *added]) if name in ready]
 
 
-def choose_features(
+def make_matrix(
     people: People,
     features: Features,
     own: Sequence[Attribute],
     rows: Asked,
     *,
     stacked: bool = False,
-) -> tuple[str, ...]:
-    """Return the names of X's columns.
+) -> pd.DataFrame:
+    """Return X of n rows, index 0..n-1.
 
     Parameters
     ----------
-    people, features, own : as of `build_features`.
-    rows : on whose prediction dates a feature has to tell people apart to be a default one.
+    people, features, own : as of `build_features`. Of the default recipe there is what says
+        something on these dates, and all of the user's own attributes.
+    rows : n.
     stacked : whether the rows are landmarks.
     """
-    added = [each.name for each in own]
     if features != "default":
         names = [features] if isinstance(features, str) else list(features)
-        return tuple(dict.fromkeys([*names, *added]))
-    _check_known(people, candidates(people, features, own), rows)
-    names = list(default_names(people, known_on(people, rows.person, rows.on)))
+        return make_features(people, [*names, *(each.name for each in own)], rows, own)
+    chosen = candidates(people, "default", own)
+    _check_known(people, chosen, rows)
+    known = known_on(people, rows.person, rows.on)
+    added, there = {each.name for each in own}, {each.name for each in chosen}
+    if lacking := sorted(added - there):
+        raise _no_feature(lacking[0], there, own)
+    skipped = {_SAME_AS_LANDMARK} - added if stacked else set()
+    made = {each.name: each.values(known) for each in chosen if each.name not in skipped}
+    kept = {name: each for name, each in made.items() if name in added or tells(name, each)}
     if stacked:
-        names = [*(name for name in names if name != _SAME_AS_LANDMARK), LANDMARK]
-    return tuple(dict.fromkeys([*names, *added]))
+        kept[LANDMARK] = pd.Series(rows.months)
+    return pd.DataFrame(kept, index=pd.RangeIndex(len(rows.person)))
 
 
 def make_features(
@@ -76,9 +82,9 @@ def make_features(
             raise _no_feature(name, ready, own)
     _check_known(people, [ready[name] for name in names if name in ready], rows)
     known = known_on(people, rows.person, rows.on)
-    made = {
+    made = {  # a name that is there twice is made once
         name: ready[name].values(known) if name in ready else pd.Series(rows.months)
-        for name in names
+        for name in dict.fromkeys(names)
     }
     return pd.DataFrame(made, index=pd.RangeIndex(len(rows.person)))
 
@@ -104,7 +110,7 @@ def _check_known(people: People, attributes: Iterable[Attribute], rows: Asked) -
     """Refuse the user's own facts of which nobody says when they are known."""
     after = bool((rows.months > 0).any())
     for attribute in attributes:
-        for table, name in map(source_of, attribute.sources):
+        for table, name in map(source_of, (*attribute.sources, *attribute.optional)):
             column = people.attributes.get(name)
             if table != "trainees" or column is None or column.known == "start":
                 continue

@@ -14,7 +14,7 @@ from gmts_models.data.months import Days
 from gmts_models.data.people import People
 from gmts_models.errors import InputError
 from gmts_models.features.attribute import Attribute
-from gmts_models.features.matrix import Features, choose_features, make_features
+from gmts_models.features.matrix import Features, make_matrix
 from gmts_models.features.prediction_date import (
     Asked,
     AskedAt,
@@ -143,21 +143,22 @@ def build_features(
     followed = build_outcome(people, endpoint)
     parts = [restart(people, followed, endpoint, date) for date in dates]
     rows = stack([pick(ask(people, d), p.rows) for d, p in zip(dates, parts, strict=True)])
-    names = choose_features(
-        people,
-        features,
-        attributes,
-        rows if dates != ("start",) else ask(people, "start"),
-        stacked=marks is not None,
-    )
-    X = make_features(people, names, rows, attributes)
+    # At the start X is that of everyone, whatever became of them.
+    asked = ask(people, "start") if dates == ("start",) else rows
+    X = make_matrix(people, features, attributes, asked, stacked=marks is not None)
+    if asked is not rows:
+        X = X.iloc[rows.person].reset_index(drop=True)
     y, follow_up = parts[0].y, parts[0].follow_up
     if marks is None:
         X = X.set_axis(people.trainees.index[rows.person], axis=0)
     else:
         y, follow_up = _stacked_outcome(parts, rows), np.concatenate([p.follow_up for p in parts])
     recipe = Recipe(
-        names=names, at=when, endpoint=endpoint, landmarks=marks, attributes=tuple(attributes)
+        names=tuple(map(str, X)),
+        at=when,
+        endpoint=endpoint,
+        landmarks=marks,
+        attributes=tuple(attributes),
     )
     return as_table(people, X, y, rows, follow_up, recipe)
 
