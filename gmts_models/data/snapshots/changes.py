@@ -97,8 +97,7 @@ def changes_frame(
 ) -> pd.DataFrame:
     """Return what happened between two snapshots: `date` shows it, `after_date` did not yet.
 
-    Frame with `trainee_id`, `date`, `after_date`, `change` (a label of `CHANGES`), `was` and `now`
-    (the organisations, bands or hours; empty where it does not apply), by person and date.
+    Frame in the columns of `CHANGES_SEEN`, by person and date.
     """
     parts = [*_coming_and_going(rows, visits, spells, lives)]
     parts += [_of_post(rows, visits, spells, name) for name in _CHANGE_OF if name in rows.records]

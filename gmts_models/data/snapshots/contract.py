@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gmts_models.data.contract.columns import BY_NAME, TRAINEES, Column
-from gmts_models.data.contract.tables import ROLES, Table
+from gmts_models.data.contract.tables import CHANGES, ROLES, Table
 
 POST = ("organisation", "organisation_type", "region", "band", "role", "fte")
 """What a row says of the post; spells in which none of it changes are the roles."""
@@ -49,3 +49,46 @@ SNAPSHOTS = Table(
         *(BY_NAME[name] for name in AS_FIRST_SEEN if name not in POST),
     ),
 )
+
+CHANGES_SEEN = Table(
+    name="changes",
+    meaning="what happened to a person between two snapshots",
+    date="date",
+    columns=(
+        Column(name="trainee_id", kind="id", meaning="to whom", required=True),
+        Column(
+            name="date",
+            kind="date",
+            meaning="date of the snapshot that shows it first",
+            required=True,
+            known="date",
+        ),
+        Column(
+            name="after_date",
+            kind="date",
+            meaning="date of the last snapshot that does not: it happened after, and up to `date`",
+            known="date",
+        ),
+        Column(
+            name="change",
+            kind="category",
+            meaning="what happened; moved is to another organisation",
+            allowed=CHANGES,
+            required=True,
+            known="date",
+        ),
+        Column(
+            name="was",
+            kind="category",
+            meaning="organisation, band or hours before; empty of a joiner",
+            known="date",
+        ),
+        Column(
+            name="now",
+            kind="category",
+            meaning="organisation, band or hours after; empty of a leaver",
+            known="date",
+        ),
+    ),
+)
+"""What `from_snapshots` derives; no table that is loaded, and no feature reads it."""

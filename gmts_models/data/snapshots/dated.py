@@ -49,7 +49,7 @@ from gmts_models.errors import DataError, InputError
 from gmts_models.outcome import Bools
 
 _MOST_GRACE = 120
-_STAYED = Problem(
+STAYED = Problem(
     reason="leave_nhs_date is given, but the person did not leave: back within grace_months",
     fix="nothing to do, where the person changed posts; else say a smaller grace_months",
 )
@@ -139,7 +139,7 @@ def read_dated(records: Records, how: How, own: Mapping[str, Column]) -> Histori
     rejected += unfollowed
     noted += differences(rows, visits, lives)
     unused = _unused(rows, known, spells, lives) & ~rejected_rows(rejected + noted, len(records))
-    noted += _violation(unused, "leave_nhs_date", _STAYED)
+    noted += _violation(unused, "leave_nhs_date", STAYED)
     return _histories(own, rows, visits, spells, lives, ~invalid, census, rejected, noted)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -28,7 +31,12 @@ ROW = st.fixed_dictionaries(
         "gender": st.sampled_from(["F", "M", ""]),
     }
 )
+PAGES = [
+    (Path(__file__).parents[3] / "docs" / page).read_text(encoding="utf-8")
+    for page in ("snapshots.md", "data.md")
+]
 ROWS = st.lists(ROW, min_size=1, max_size=24)
+ROWS_HAVE = ("trainee_id", "snapshot_date", "specialism", "start_date", "leave_nhs_date", "gender")
 CHOICES = st.fixed_dictionaries(
     {
         "grace_months": st.sampled_from([0, 1, 2]),
@@ -96,6 +104,9 @@ def test_nobody_is_lost_and_dates_are_in_order(rows, choices):
     rejected = frame["trainee_id"].iloc[checked.rejected["row"].unique()]
     noted = frame["trainee_id"].iloc[checked.noted["row"].unique()]
     assert lost <= set(rejected) | set(noted)
+    for reason in {*checked.rejected["reason"], *checked.noted["reason"]}:
+        general = re.sub(rf"^({'|'.join(ROWS_HAVE)}) ", "... ", reason)
+        assert "outside" in reason or any(f"`{w}`" in p for w in (reason, general) for p in PAGES)
     assert (people["start_date"] <= people["first_seen_date"]).all()
     assert (people["first_seen_date"] <= people["last_seen_date"]).all()
     assert (people["last_seen_date"] <= checked.valid.census_date).all()

@@ -9,6 +9,7 @@ from drawn_extracts import MONTHS, RATE, extract, presence
 
 import gmts_models as gm
 from gmts_models.data.endpoints import build_outcome
+from gmts_models.data.synthetic.snapshots import simulate_snapshots
 from gmts_models.outcome import Bools, Floats
 from gmts_models.stats.survival.kaplan_meier import kaplan_meier, survival_at
 
@@ -111,3 +112,25 @@ def test_where_starts_fall_between_snapshots_spread_departures_are_nearly_unbias
     assert (np.abs(late - a_gap_late) < 4 * late_error + 0.03).all(), told
     assert (late > a_gap_late / 2).all(), told
     assert (np.abs(spread) < 4 * spread_error + (0.002 if gap == 1 else 0.02)).all(), told
+
+
+def test_the_synthetic_scheme_is_found_again_in_its_extracts_messy_or_not() -> None:
+    people = gm.simulate_trainees(7, cohorts=range(2014, 2018))
+    view = {"day": "first", "lost": "stay", "first": "2016-02-01"}
+    checked = gm.from_snapshots(simulate_snapshots(people, **view))
+    assert checked.n_rejected == len(checked.noted) == 0
+    found = checked.valid.trainees.set_index("trainee_id")
+    truth = people.trainees.set_index("trainee_id").loc[found.index]
+    # Who has left on or before the first of a month is missed on it.
+    missed = (truth["leave_nhs_date"] - pd.Timedelta(days=1)).dt.to_period("M") + 1
+    missed = missed.dt.start_time.where(missed.dt.start_time <= checked.valid.census_date)
+    pd.testing.assert_series_equal(found["leave_nhs_date"], missed, check_names=False)
+    pd.testing.assert_series_equal(found["start_date"], truth["start_date"])
+    assert missed.notna().sum() > 30
+    messy = gm.from_snapshots(simulate_snapshots(people, mess=True, seed=3, **view))
+    again = messy.valid.trainees.set_index("trainee_id")
+    lost = found.index.difference(again.index)
+    assert 0 < len(lost) < 10
+    assert set(messy.rejected["column"]) == {"start_date"}
+    pd.testing.assert_frame_equal(again, found.drop(lost))
+    assert len(messy.noted) > 50
