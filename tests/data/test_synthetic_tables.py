@@ -22,6 +22,7 @@ from gmts_models.data.synthetic.figures import published_figures
 from gmts_models.data.synthetic.files import write_tables
 from gmts_models.data.synthetic.scheme import simulate_trainees
 from gmts_models.errors import InputError
+from gmts_models.features.known import known_on
 
 DAY = pd.Timedelta(days=1)
 
@@ -230,6 +231,24 @@ def test_the_end_of_a_placement_tells_no_leaving_before_its_day() -> None:
     assert completed.groupby(frame["trainee_id"]).sum().max() == 1
     left_then = frame["t_leave_nhs_date"] == frame["t_scheme_end_date"]
     assert (completed | (frame["placement_type"] != "second"))[left_then].all()
+
+
+@pytest.mark.parametrize("month", [6, 12, 14, 19, 24])
+def test_on_the_day_of_leaving_the_records_look_like_those_of_stayers(month: int) -> None:
+    people = many()
+    frame = people.trainees[people.trainees["specialism"] != "Finance"]
+    on = add_months(to_days(frame["start_date"]), month)
+    left = to_days(frame["leave_nhs_date"]) == on
+    left &= ~(to_days(frame["leave_scheme_date"]) < on)
+    stay = ~(to_days(frame["leave_nhs_date"]) <= on) & (to_days(frame["last_seen_date"]) > on)
+    stay &= ~(to_days(frame["leave_scheme_date"]) <= on)
+    known = known_on(people, frame.index.to_numpy(), on).records("placements")
+    last = known.groupby("row")[["placement_type", "end_date"]].tail(1)
+    last["ended"] = last.pop("end_date").notna()
+    state = last.set_index(known["row"][last.index])
+    assert left.sum() > 5
+    assert state[stay].nunique().max() == 1
+    assert (state[left] == state[stay].iloc[0]).all(axis=None)
 
 
 # ---------------------------------------------------------- placements

@@ -38,11 +38,10 @@ class Lives:
     trainee_id : (n,) text.
     attributes : (n, q) frame of the attributes as they are, without gaps.
     log_hazard : (n,) effects of attributes, specialism and cohort on leaving.
-    leaving : (n,) whole months from the start to leaving the NHS; inf where later than anything
-        that is drawn.
-    withdrawal : (n,) the same for withdrawing from the scheme while staying in the NHS, or a
-        month after the leaving: of no account then.
-    left, withdrew : (n,) days of leaving the NHS and the scheme; a far one where seen by nobody.
+    leaving : (n,) whole months from the start to leaving the NHS, seen or not; inf where later than
+        anything that is drawn.
+    left, withdrew : (n,) days of leaving the NHS, and the scheme before its end; a far one where
+        that is not seen. Who leaves the NHS on the scheme withdraws on the same day.
     seen : (n,) last day on which something is known.
     census : the day up to which follow-up is known.
     """
