@@ -19,7 +19,7 @@ from gmts_models.outcome import Bools, Floats, Ints
 FIRST_SHARE = 0.4
 LAST_SHARE = 0.9
 """Of the competencies, signed off by the end of the first and of the second placement: the scheme's
-aim, as a trainee tells it (academy.healthierfuture.org.uk)."""
+aim, as a trainee's blog tells it."""
 
 _PLACED = tuple(
     f"{PLACEMENTS.name}.{name}" for name in ("start_date", "end_date", "placement_type")
