@@ -15,7 +15,10 @@ KeyPath = tuple[str | int, ...]
 
 _LONGEST = 60
 _WIDEST = 140
-_SECRET = re.compile(r"(?<=://)\S*(?=@)")
+_SECRET = re.compile(
+    r"(?<=://).*(?=@)"  # it may hold spaces
+    r"|(?i:(?<=password=)|(?<=passwd=)|(?<=pwd=))[^&\s'\"]+"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,7 @@ def clip(text: str) -> str:
 
 
 def hide_credentials(text: str) -> str:
-    """Replace the user and password of every address within `text`."""
+    """Replace the user and password of addresses within `text`, and passwords of their options."""
     return _SECRET.sub("***", text)
 
 

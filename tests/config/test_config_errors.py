@@ -645,7 +645,12 @@ def test_the_home_of_nobody() -> None:
 def test_no_error_shows_a_password_of_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not where it is written, nor where it comes from the environment."""
     monkeypatch.setenv("GMTS_SECRET", "s3cr3t")
-    for url in ("postgresql://me:s3cr3t@host/x", "postgresql://me:${GMTS_SECRET}@host/x"):
+    for url in (
+        "postgresql://me:s3cr3t@host/x",
+        "postgresql://me:${GMTS_SECRET}@host/x",
+        "postgresql://me:very s3cr3t/@host/x",
+        "postgresql://host/x?user=me&Password=s3cr3t",
+    ):
         data = f"data: {{source: database, url: '{url}', table: 5, url2: '{url}'}}\n"
         text = said(f"name: x\n{data}models: [{{kind: coxx}}]\n", f"data.url={url}")
         text += said(f"name: x\n{data.replace('source', 'sauce')}models: []\n")

@@ -245,6 +245,19 @@ def test_types_of_postgresql(server):
     assert found["staff_no"] == [None, 7]
 
 
+def test_ids_of_many_digits_stay_apart(server):
+    ids = ["90071992547409930", "90071992547409931", "7"]
+    values = ", ".join(f"({each}::numeric(20, 2), date '2019-09-02', 'Finance')" for each in ids)
+    query = f"select * from (values {values}) as t (trainee_id, start_date, specialism)"
+    checked = load_trainees(Database(server.url(), query=query), census_date="2020-01-01")
+    assert checked.valid.trainees["trainee_id"].tolist() == ids
+    odd = "select numeric 'NaN' as a, numeric '0.5' as b, date 'infinity' as c"
+    found = read(server.url(), query=odd)
+    assert found["a"][0].is_nan()
+    assert found["b"] == [Decimal("0.5")]
+    assert found["c"] == ["infinity"]
+
+
 def test_a_table_of_postgresql_is_checked_like_any_other(server):
     checked = load_trainees(Database(server.url("reader"), table="hr.trainees"))
     people = checked.valid.trainees.set_index("trainee_id")

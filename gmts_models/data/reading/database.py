@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -105,8 +106,8 @@ def fetch(database: Database) -> tuple[tuple[str, ...], tuple[pd.Series[Any], ..
     Returns
     -------
     names : of the k columns, as the database gives them; they may repeat.
-    columns : k of (n,) objects: text, numbers, Decimal, booleans, dates and times as the driver
-        gives them, None = NULL; UUIDs as text.
+    columns : k of (n,) objects: text, numbers, booleans, dates and times as the driver gives them,
+        None = NULL; UUIDs as text, and whole Decimals as integers.
 
     Raises
     ------
@@ -234,6 +235,8 @@ def _read(
 def _plain(value: Any) -> Any:
     if type(value) is str:
         return sys.intern(value)  # labels repeat, and every row brings them anew
+    if isinstance(value, Decimal) and value.is_finite() and value == int(value):
+        return int(value)  # an id may have more digits than a float keeps
     return str(value) if isinstance(value, UUID) else value
 
 
