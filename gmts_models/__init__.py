@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from gmts_models.errors import GmtsError as GmtsError
     from gmts_models.evaluation.evaluate import Evaluation as Evaluation
     from gmts_models.evaluation.evaluate import evaluate as evaluate
+    from gmts_models.evaluation.score_pooling import pool_scores as pool_scores
+    from gmts_models.evaluation.sensitivity import MissingSensitivity as MissingSensitivity
+    from gmts_models.evaluation.sensitivity import missing_sensitivity as missing_sensitivity
     from gmts_models.experiment import Run as Run
     from gmts_models.experiment import run_experiment as run_experiment
     from gmts_models.features.attribute import Attribute as Attribute
@@ -30,9 +33,12 @@ if TYPE_CHECKING:
     from gmts_models.models.fitted import FittedModel as FittedModel
     from gmts_models.models.fitted import fit as fit
     from gmts_models.models.horizon_classifier import HorizonClassifier as HorizonClassifier
+    from gmts_models.models.imputed import Imputed as Imputed
+    from gmts_models.models.imputed import impute as impute
     from gmts_models.models.kaplan_meier import KaplanMeier as KaplanMeier
     from gmts_models.models.lifelines_adapter import GeneralisedGammaAFT as GeneralisedGammaAFT
     from gmts_models.models.lifelines_adapter import SplineAFT as SplineAFT
+    from gmts_models.models.multiple_imputation import MultipleImputation as MultipleImputation
     from gmts_models.models.parametric import ExponentialAFT as ExponentialAFT
     from gmts_models.models.parametric import LogLogisticAFT as LogLogisticAFT
     from gmts_models.models.parametric import LogNormalAFT as LogNormalAFT
@@ -56,9 +62,12 @@ _HOME = {
     "GmtsError": "errors",
     "HorizonClassifier": "models.horizon_classifier",
     "IncidenceTable": "reporting.incidence",
+    "Imputed": "models.imputed",
     "KaplanMeier": "models.kaplan_meier",
     "LogLogisticAFT": "models.parametric",
     "LogNormalAFT": "models.parametric",
+    "MissingSensitivity": "evaluation.sensitivity",
+    "MultipleImputation": "models.multiple_imputation",
     "Outcome": "outcome",
     "People": "data.people",
     "RetentionTable": "reporting.retention",
@@ -71,8 +80,11 @@ _HOME = {
     "fit": "models.fitted",
     "from_snapshots": "data.snapshots.load",
     "incidence_table": "reporting.incidence",
+    "impute": "models.imputed",
     "load_dataset": "data.open.datasets",
     "load_trainees": "data.load",
+    "missing_sensitivity": "evaluation.sensitivity",
+    "pool_scores": "evaluation.score_pooling",
     "retention_table": "reporting.retention",
     "run_experiment": "experiment",
     "simulate_trainees": "data.synthetic.scheme",

@@ -1,0 +1,96 @@
+"""Completed data sets, for analyses of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gmts_models.errors import InputError
+from gmts_models.models.encoding import prepare_columns
+from gmts_models.models.imputation import (
+    convergence_table,
+    impute_frames,
+    lay_out,
+    to_matrix,
+    trace_table,
+)
+from gmts_models.models.protocol import as_frame, check_rows
+from gmts_models.outcome import Outcome
+from gmts_models.stats.missing.outcome_columns import outcome_columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Imputed:
+    """Completed data sets.
+
+    Attributes
+    ----------
+    frames : m frames of n rows; flags and numbers as floats, text as objects. A column without
+        any value stays as it is.
+    convergence : a row a column with gaps: column, missing, share_missing, r_hat (1 = the chains
+        have mixed; above 1.2 they have not).
+    traces : imputation, iteration, column, label, mean of the imputed values.
+    """
+
+    frames: tuple[pd.DataFrame, ...]
+    convergence: pd.DataFrame
+    traces: pd.DataFrame
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the convergence by column."""
+        return self.convergence
+
+    def __repr__(self) -> str:
+        return f"Imputed(m={len(self.frames)}, n={len(self.frames[0])})"
+
+
+def impute(
+    X: pd.DataFrame,
+    y: Outcome | None,
+    *,
+    m: int = 20,
+    iterations: int = 10,
+    donors: int = 5,
+    seed: int = 0,
+) -> Imputed:
+    """Complete a frame m times by chained equations and predictive mean matching.
+
+    Parameters
+    ----------
+    X : (n, p) numbers, flags and text with gaps.
+    y : its outcome, which belongs to the explanation of what is missing wherever effects on it
+        are estimated; None leaves it out.
+    m, iterations, donors, seed : as for `MultipleImputation`.
+
+    Raises
+    ------
+    InputError : no rows, or a parameter is no whole number in its range.
+    """
+    frame = as_frame(X) if y is None else check_rows(X, y)
+    if not len(frame):
+        raise InputError("there are no rows to complete", where="impute, X")
+    check_counts("impute", m=(m, 2), iterations=(iterations, 4), donors=(donors, 1))
+    layout = lay_out(frame)
+    given = np.empty((len(frame), 0)) if y is None else outcome_columns(y.entry, y.exit, y.event)
+    rngs = np.random.default_rng(seed).spawn(m)
+    done = list(impute_frames(layout, frame, given, rngs, iterations=iterations, nearest=donors))
+    missing = to_matrix(layout, prepare_columns(frame, layout.kinds))[1]
+    traces = np.array([chain.trace for _, chain in done])
+    return Imputed(
+        frames=tuple(completed for completed, _ in done),
+        convergence=convergence_table(layout, missing, traces),
+        traces=trace_table(layout, traces),
+    )
+
+
+def check_counts(where: str, **counts: tuple[Any, int]) -> None:
+    """Raise InputError where a value is no whole number of at least so many, by name."""
+    for name, (value, least) in counts.items():
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or value < least:
+            raise InputError(
+                f"{name} must be a whole number, at least {least}", where=f"{where}({name}=...)"
+            )
