@@ -152,6 +152,14 @@ def test_the_tables_load_without_a_rejected_row(kind: str, tmp_path: Path) -> No
         pd.testing.assert_frame_equal(checked.valid.tables[name], frame)
 
 
+def test_a_table_without_a_row_gets_no_file(tmp_path: Path) -> None:
+    people = simulate_trainees(2, cohorts=[2019], census_date="2019-09-02")
+    assert list(people.tables["surveys"]) == list(simulated().tables["surveys"])
+    names = write_tables(people, tmp_path / "early")
+    assert names == ["trainees.csv", "placements.csv", "roles.csv", "labour_market.csv"]
+    assert len(load_trainees(tmp_path / "early").rejected) == 0
+
+
 def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("kept", encoding="utf-8")
     with pytest.raises(InputError, match="not empty"):

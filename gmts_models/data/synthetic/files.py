@@ -97,14 +97,16 @@ def write_tables(people: People, folder: Path, format_: str = "csv") -> list[str
     ----------
     people : with tables or without.
     folder : new or empty.
-    format_ : of the files, which are called as the tables: trainees.csv, placements.csv.
+    format_ : of the files, which are called as the tables: trainees.csv, placements.csv. A table
+        without a row, as a census soon after the start leaves them, gets no file.
 
     Raises
     ------
     InputError : the folder holds something, or cannot be written.
     """
     tables = {"trainees": people.trainees, **people.tables}
-    return _write_all({f"{name}.{format_}": frame for name, frame in tables.items()}, folder)
+    files = {f"{name}.{format_}": frame for name, frame in tables.items() if len(frame)}
+    return _write_all(files, folder)
 
 
 def write_snapshots(frame: pd.DataFrame, folder: Path, format_: str = "csv") -> list[str]:
