@@ -17,10 +17,16 @@ from sklearn.preprocessing import OneHotEncoder
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.models.protocol import group_label
-from gmts_models.outcome import Floats
+from gmts_models.outcome import Bools, Floats
 
 Kind = Literal["number", "text", "empty"]
 """What a column holds; "empty" = nothing but gaps."""
+
+_MISSING = "missing: "
+"""How the names of indicators of gaps begin."""
+
+_NOTHING_LEFT = 1e-9
+"""Share of a column's length that others leave unexplained, under which it follows from them."""
 
 _GAP = "\U0010ffff"
 """The label that stands for a missing one: last by alphabet, so that it is never the reference."""
@@ -68,8 +74,9 @@ class Design:
     encoder : fitted transformer.
     kinds : of each column of the frame, in its training rows.
     names : (p,) columns that vary in the training rows; constant ones say nothing and are left
-        out.
-    dropped : the constant ones.
+        out, and so are indicators of gaps that follow from the other columns: of two scores of one
+        survey both are missing or neither.
+    dropped : those that are left out.
     centre, spread : (p,) mean and (sample) standard deviation of the training rows.
     """
 
@@ -113,15 +120,41 @@ def fit_design(encoder: Any, frame: pd.DataFrame) -> tuple[Design, Floats]:
         raise FitError(
             "no feature varies in the training rows", where="X", fix="give at least one that does"
         )
+    kept = np.flatnonzero(varies)
+    scaled = (matrix[:, kept] - centre[kept]) / spread[kept]
+    gaps = np.array([name.startswith(_MISSING) for name in encoded.columns[kept]])
+    tells = ~_follow(scaled, gaps)
+    kept, scaled = kept[tells], scaled[:, tells]
     design = Design(
         encoder=fitted,
         kinds=kinds,
-        names=tuple(encoded.columns[varies]),
-        dropped=tuple(encoded.columns[~varies]),
-        centre=centre[varies],
-        spread=spread[varies],
+        names=tuple(encoded.columns[kept]),
+        dropped=tuple(encoded.columns.delete(kept)),
+        centre=centre[kept],
+        spread=spread[kept],
     )
-    return design, (matrix[:, varies] - design.centre) / design.spread
+    return design, scaled
+
+
+def _follow(scaled: Floats, among: Bools) -> Bools:
+    """Return (p,) bool: which columns `among` are sums of multiples of the others before them.
+
+    Those not among them come first, whatever their place. Columns with gaps are not looked at.
+    """
+    follow = np.zeros(len(among), dtype=bool)
+    whole = np.isfinite(scaled).all(axis=0)
+    if not among.any():
+        return follow
+    basis = np.linalg.qr(scaled[:, whole & ~among])[0]
+    for column in np.flatnonzero(whole & among):
+        rest = scaled[:, column] / np.linalg.norm(scaled[:, column])
+        for _ in range(2):  # once more, for what rounding left
+            rest = rest - basis @ (basis.T @ rest)
+        size = float(np.linalg.norm(rest))
+        follow[column] = size < _NOTHING_LEFT
+        if not follow[column]:
+            basis = np.column_stack([basis, rest / size])
+    return follow
 
 
 def apply_design(design: Design, frame: pd.DataFrame) -> Floats:
@@ -243,7 +276,7 @@ def _plain(encoded: Any) -> pd.DataFrame:
 def _term(name: str) -> str:
     """Return the name of an encoded column, alike for gaps in numbers and in text."""
     if name.endswith(f"_{_GAP}"):
-        return f"missing: {name.removesuffix(f'_{_GAP}')}"
+        return _MISSING + name.removesuffix(f"_{_GAP}")
     if name.startswith("missingindicator_"):
-        return f"missing: {name.removeprefix('missingindicator_')}"
+        return _MISSING + name.removeprefix("missingindicator_")
     return name

@@ -213,3 +213,29 @@ def test_a_model_fitted_on_a_fold_does_not_know_the_other() -> None:
     np.testing.assert_array_equal(
         one.predict_risk(X.iloc[50:60], [12]), one.predict_risk(mixed, [12])[:10]
     )
+
+
+def test_gaps_that_go_together_have_one_indicator() -> None:
+    """Both scores of a survey are missing, or neither; the third column has gaps of its own."""
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(rng.normal(size=(60, 3)), columns=["morale", "engagement", "commute"])
+    frame.loc[:19, ["morale", "engagement"]] = np.nan
+    frame.loc[15:30, "commute"] = np.nan
+    frame["unanswered"] = frame["morale"].isna().astype(float)
+    frame["band"] = np.where(np.arange(60) % 7 == 0, None, np.where(np.arange(60) % 2, "5", "6"))
+    design, matrix = fit_design(None, frame[["morale", "engagement", "commute", "band"]])
+    assert [name for name in design.names if name.startswith("missing")] == [
+        "missing: morale",
+        "missing: commute",
+        "missing: band",
+    ]
+    assert "missing: engagement" in design.dropped
+    assert np.linalg.matrix_rank(matrix) == matrix.shape[1]
+    told, _ = fit_design(None, frame[["morale", "engagement", "unanswered"]])
+    assert told.names == ("morale", "engagement", "unanswered")
+    np.testing.assert_array_equal(apply_design(design, frame.drop(columns="unanswered")), matrix)
+
+
+def test_what_a_user_gives_twice_is_not_left_out_silently() -> None:
+    frame = pd.DataFrame({"a": [1.0, 2, 3, 5], "b": [2.0, 4, 6, 10]})
+    assert fit_design(None, frame)[0].names == ("a", "b")

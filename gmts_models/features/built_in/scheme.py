@@ -92,6 +92,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
 )
 
-ON_REQUEST = ("months_to_scheme_end", "withdrew")
-"""The first follows from the time since the start and the length of the specialism's scheme; the
-second is a label of the phase."""
+ON_REQUEST = ("tenure_months", "months_to_scheme_end", "withdrew")
+"""At one time since the start the first is the same for everyone, on one day it follows from the
+cohort, and at the scheme's end from the specialism; so does the second. The third is a label of the
+phase."""
