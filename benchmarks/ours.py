@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.simulate import Data
+from benchmarks.snapshots import groupby, snapshots
 from gmts_models.stats.comparison.logrank import logrank
 from gmts_models.stats.concordance import concordance
 from gmts_models.stats.cox.bootstrap import bootstrap_cox
@@ -171,11 +172,12 @@ SIDES: dict[str, dict[str, Callable[[Data], Run]]] = {
         each.__name__: each
         for each in (
             *(cox, start_stop, cluster_robust, bootstrap, newton_step, elastic_net, frailty),
-            *(frailty_given, weibull, survival, log_rank, incidence, c_index),
+            *(frailty_given, weibull, survival, log_rank, incidence, c_index, snapshots),
         )
     },
     "gmts_models, plain fit": {"cluster_robust": cox},
     "gmts_models, fit_cox": {"bootstrap": bootstrap_from_scratch},
+    "pandas groupby": {"snapshots": groupby},
     "X'X, one thread": {"newton_step": cross_product},
     "X'X, two threads": {"newton_step": cross_product},
 }

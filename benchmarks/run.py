@@ -190,7 +190,13 @@ def summarise(case: Case, found: dict[str, Found]) -> dict[str, Any]:
 
 def _reached(target: Target, case: Case, sides: dict[str, Any]) -> dict[str, Any] | None:
     """Hold what was found against a target; None where the other side is not there."""
-    if target.memory:
+    if target.alone:
+        found = sides[OURS]["median" if target.alone == "seconds" else "growth"]
+        if found is None:
+            return None
+        value = found / (1 if target.alone == "seconds" else 1e6)
+        what = target.alone if target.alone == "seconds" else "peak memory, MB"
+    elif target.memory:
         growth = sides[OURS]["growth"]
         if growth is None:
             return None

@@ -18,7 +18,7 @@ from benchmarks.simulate import Data
 
 def find(side: str, kind: str) -> Callable[[Data], Callable[[], object]]:
     """Return the side's function; libraries are imported only where they are asked for."""
-    if side.startswith(("gmts_models", "X'X")):
+    if side.startswith(("gmts_models", "X'X", "pandas")):
         from benchmarks.ours import SIDES
     else:
         from benchmarks.peers import SIDES
