@@ -106,9 +106,7 @@ def read_dated(records: Records, how: How, own: Mapping[str, Column]) -> Histori
     rows = lay_out(_with_causes(records), rejected)
     if not len(rows.dates):
         return Histories(rejected=rejected, noted=noted)
-    if not how.irregular:
-        check_regular(rows.dates)
-    census = find_census(rows.dates, how.grace_months)
+    census = _census(rows, how, rejected)
     late, wrong = late_rows(rows, departures(rows), how.grace_months)
     rejected += _violation(wrong, "leave_nhs_date", WRONG)
     noted += _violation(late, "leave_nhs_date", LATE)
@@ -141,6 +139,21 @@ def read_dated(records: Records, how: How, own: Mapping[str, Column]) -> Histori
     unused = _unused(rows, known, spells, lives) & ~rejected_rows(rejected + noted, len(records))
     noted += _violation(unused, "leave_nhs_date", STAYED)
     return _histories(own, rows, visits, spells, lives, ~invalid, census, rejected, noted)
+
+
+def _census(rows: Rows, how: How, rejected: list[Violation]) -> int:
+    """Check the sequence of the dates, and return the position of the census."""
+    try:
+        if not how.irregular:
+            check_regular(rows.dates)
+        return find_census(rows.dates, how.grace_months)
+    except InputError as error:
+        if not rejected:
+            raise
+        most = max(rejected, key=lambda each: len(each.rows))
+        left_out = int(rejected_rows(rejected, len(rows.person)).sum())
+        hint = f"rows that do not count: {left_out}; the commonest reason: {most.problem.reason}"
+        raise InputError(error.what, where=error.where, fix=f"{error.fix}; {hint}") from None
 
 
 def _with_causes(records: Records) -> Records:

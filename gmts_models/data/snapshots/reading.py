@@ -71,8 +71,16 @@ class ReadOptions:
 
         Raises
         ------
-        InputError : there is no such scheme, or date_format does not tell a day.
+        InputError : there is no such scheme, date_format does not tell a day, or an attribute is
+            known from another date than the first snapshot of a person.
         """
+        for name, spec in self.attributes.items():
+            if spec.known not in (None, "start", DATE):
+                raise InputError(
+                    f"{name} is taken from the first snapshot of a person, and known from then on",
+                    where=f"attributes, {name}, known",
+                    fix="leave known out",
+                )
         if self.scheme not in get_args(Scheme):
             raise InputError(
                 "there is no such scheme", where="scheme", fix='choose "gmts", or "any" for others'

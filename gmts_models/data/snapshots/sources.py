@@ -67,6 +67,8 @@ def read_sources(
     """
 
     def read(table: Table, name: str, day: dt.date | None = None) -> Source:
+        if isinstance(table, pd.DataFrame) and not len(table):
+            raise DataError("there is a header but no row", where=name)
         raw = read_table(table, sheet=sheet, encoding=encoding)
         if isinstance(table, pd.DataFrame):
             return Source(raw=replace(raw, source=name), day=day)

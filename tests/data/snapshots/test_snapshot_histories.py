@@ -316,6 +316,14 @@ def test_a_missing_month_is_an_error_that_names_it():
     assert history(checked, "b")["leave_nhs_date"] == "2021-01-31"
 
 
+def test_a_month_that_is_missing_since_its_rows_are_rejected_is_told_as_such():
+    frame = staff(rows("b", range(4)))
+    frame["snapshot_date"] = frame["snapshot_date"].replace(MONTHS[5], "28.2")
+    with pytest.raises(InputError, match="2021-02") as caught:
+        gm.from_snapshots(frame)
+    assert "rows that do not count: 1; the commonest reason: snapshot_date is" in str(caught.value.fix)
+
+
 def test_a_missing_year_and_a_missing_week_are_errors_too():
     years = pd.DataFrame({"trainee_id": "a", "snapshot_date": [2010, 2011, 2013, 2014]})
     with pytest.raises(InputError, match="missing: 2012-12"):

@@ -15,6 +15,7 @@ from gmts_models.errors import DataError, GmtsError, InputError
 
 FRAME = staff(rows("b", range(4), organisation="A"), rows("c", range(2, 12), organisation="B"))
 CANARY = "Zqxjkv"
+LATE = AttributeSpec(kind="number", known="leave_nhs_date")
 
 
 def same(first: gm.People, second: gm.People) -> None:
@@ -203,11 +204,13 @@ def test_one_specialism_for_all_rows():
         (FRAME, {"months_per_period": 12}, "months_per_period"),
         (FRAME, {"labels": {"shoe": {"a": "b"}}}, "shoe"),
         (FRAME, {"attributes": {"shoe": AttributeSpec(kind="number")}}, "shoe"),
+        (FRAME, {"attributes": {"fte_paid": LATE}}, "known from then on"),
+        ([FRAME, FRAME.iloc[:0]], {}, "no row"),
         (FRAME, {"attributes": {"band": AttributeSpec(kind="category")}}, "contract already"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(snapshots, arguments, words):
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError if words != "no row" else DataError, match=words):
         gm.from_snapshots(snapshots, **arguments)
 
 
@@ -266,3 +269,15 @@ def test_the_frames_given_are_left_as_they_are():
     gm.from_snapshots(FRAME)
     pd.testing.assert_frame_equal(FRAME, before)
     assert MONTHS[0] == "2020-09-30"
+
+
+@pytest.mark.parametrize("backend", ["pyarrow", "numpy_nullable"])
+def test_nullable_and_arrow_types_give_the_same(backend):
+    frame = FRAME.assign(
+        snapshot_date=pd.to_datetime(FRAME["snapshot_date"]), fte=[1, None] * (len(FRAME) // 2)
+    )
+    typed = frame.convert_dtypes(dtype_backend=backend)
+    typed["organisation"] = typed["organisation"].astype("category")
+    same(gm.from_snapshots(frame).valid, gm.from_snapshots(typed).valid)
+    days = [typed[:9], frame[9:]]
+    same(gm.from_snapshots(frame).valid, gm.from_snapshots(days).valid)
