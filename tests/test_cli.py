@@ -188,6 +188,47 @@ def test_validate_options_go_before_the_configuration(
     assert "none of the" in err
 
 
+def test_validate_writes_a_page_and_says_what_is_worth_a_look(
+    run_cli: Callable[..., tuple[int, str, str]], folder: Path
+) -> None:
+    arguments = ("validate", "trainees.csv", "--census-date", "2019-09-30")
+    code, out, _ = run_cli(*arguments, "--html", "quality.html")
+    assert code == 0
+    assert "Worth a look" in out
+    assert "joining_survey" in out
+    assert "has not been followed for" in out
+    page = (folder / "quality.html").read_text(encoding="utf-8")
+    assert "What is missing" in page
+    code, _, err = run_cli(*arguments, "--html", "quality.txt")
+    assert code == 2
+    assert ".html" in err
+
+
+def test_validate_takes_what_a_configuration_reads(
+    run_cli: Callable[..., tuple[int, str, str]], folder: Path
+) -> None:
+    code, out, _ = run_cli("validate", "--config", "small.yaml")
+    assert code == 0
+    assert "0 rejected" in out
+    (folder / "drawn.yaml").write_text(
+        "name: drawn\ndata: {source: synthetic, first_cohort: 2018, last_cohort: 2019}\n"
+        "models: [{kind: kaplan_meier}]\n",
+        encoding="utf-8",
+    )
+    code, out, _ = run_cli("validate", "--config", "drawn.yaml")
+    assert code == 0
+    assert "placements: " in out
+    code, _, err = run_cli("validate", "trainees.csv", "--config", "drawn.yaml")
+    assert code == 2
+    assert "does not read a file" in err
+    code, _, err = run_cli("validate", "--config", "drawn.yaml", "--sheet", "A")
+    assert code == 2
+    assert "--sheet" in err
+    code, _, err = run_cli("validate")
+    assert code == 2
+    assert "nothing to validate" in err
+
+
 def test_the_heading_says_what_was_counted(
     run_cli: Callable[..., tuple[int, str, str]],
 ) -> None:
