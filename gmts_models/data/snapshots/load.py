@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from gmts_models.config import AttributeSpec
+from gmts_models.data.checking.layout import Scheme
 from gmts_models.data.checking.rejections import Problem, Violation, none_valid, rejected_frame
 from gmts_models.data.contract.columns import Column
 from gmts_models.data.people import People
@@ -20,8 +20,6 @@ from gmts_models.data.snapshots.reading import Read, ReadOptions, read_rows
 from gmts_models.data.snapshots.sources import Snapshots, read_sources
 from gmts_models.data.snapshots.spells import LeavingDate
 from gmts_models.errors import InputError
-
-Scheme = Literal["gmts", "any"]
 
 _TORN = Problem(
     reason="the row has more or fewer cells than the header",

@@ -98,41 +98,12 @@ def read_rows(sources: Sequence[Source], options: ReadOptions) -> Read:
     """
     sources = [_dated(source, options) for source in sources]
     layouts = [_layout(source, sources, options) for source in sources]
-    specs = {column.name: column for layout in layouts for column in layout.specs}
     tables = list(zip(sources, layouts, strict=True))
-    parts = {
-        name: [_part(source.raw, layout, name) for source, layout in tables]
-        for name in (*SNAPSHOTS.by_name, *options.attributes)
-        if name in specs and name != DATE
-    }
-    if options.specialism is not None:
-        specs["specialism"] = _constant_column(options)
-        parts["specialism"] = [_repeat(options.specialism, source.raw) for source in sources]
-    elif "specialism" not in parts:
-        raise InputError(
-            "no table has a column specialism, the group that everything is estimated by",
-            where=sources[0].raw.source,
-            fix="say what the tables call it: columns={'specialism': ...}; or give all rows one: "
-            "specialism='Finance'",
-        )
-    raw = RawTable(
-        names=tuple(parts),
-        columns=tuple(_stack(part) for part in parts.values()),
-        numbers=np.concatenate([source.raw.numbers for source in sources]),
-        misaligned=np.empty(0, dtype=np.int64),
-        source=sources[0].raw.source,
-    )
-    own = {name: replace(specs[name], known="start") for name in options.attributes}
-    layout = Layout(
-        specs=tuple(own.get(name, specs[name]) for name in parts),
-        positions={name: i for i, name in enumerate(parts)},
-        attributes=own,
-    )
+    raw, layout = _stacked(tables, options)
     records = parse_records(raw, layout, labels=options.labels, date_format=options.date_format)
-    dates = _stack([_dates(source, layout) for source, layout in tables])
-    parsed, periods = _read_dates(dates, options)
+    dates, periods = _read_dates(_stack([_dates(*table) for table in tables]), options)
     if periods is None:
-        records = replace(records, columns={**records.columns, DATE: parsed})
+        records = replace(records, columns={**records.columns, DATE: dates})
     counts = [len(source.raw.numbers) for source in sources]
     names = np.array([source.raw.source for source in sources], dtype=object)
     return Read(
@@ -140,8 +111,45 @@ def read_rows(sources: Sequence[Source], options: ReadOptions) -> Read:
         periods=periods,
         sources=np.repeat(names, counts),
         misaligned=[(s.raw.source, int(row)) for s in sources for row in s.raw.misaligned],
+        attributes=layout.attributes,
+    )
+
+
+def _stacked(
+    tables: Sequence[tuple[Source, Layout]], options: ReadOptions
+) -> tuple[RawTable, Layout]:
+    """Return all tables below each other, but for their dates."""
+    specs = {column.name: column for _, layout in tables for column in layout.specs}
+    parts = {
+        name: [_part(source.raw, layout, name) for source, layout in tables]
+        for name in (*SNAPSHOTS.by_name, *options.attributes)
+        if name in specs and name != DATE
+    }
+    first = tables[0][0].raw.source
+    if options.specialism is not None:
+        specs["specialism"] = _constant_column(options)
+        parts["specialism"] = [_repeat(options.specialism, source.raw) for source, _ in tables]
+    elif "specialism" not in parts:
+        raise InputError(
+            "no table has a column specialism, the group that everything is estimated by",
+            where=first,
+            fix="say what the tables call it: columns={'specialism': ...}; or give all rows one: "
+            "specialism='Finance'",
+        )
+    raw = RawTable(
+        names=tuple(parts),
+        columns=tuple(_stack(part) for part in parts.values()),
+        numbers=np.concatenate([source.raw.numbers for source, _ in tables]),
+        misaligned=np.empty(0, dtype=np.int64),
+        source=first,
+    )
+    own = {name: replace(specs[name], known="start") for name in options.attributes}
+    layout = Layout(
+        specs=tuple(own.get(name, specs[name]) for name in parts),
+        positions={name: i for i, name in enumerate(parts)},
         attributes=own,
     )
+    return raw, layout
 
 
 # ------------------------------------------------------------- columns

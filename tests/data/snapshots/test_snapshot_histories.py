@@ -321,7 +321,7 @@ def test_a_month_that_is_missing_since_its_rows_are_rejected_is_told_as_such():
     frame["snapshot_date"] = frame["snapshot_date"].replace(MONTHS[5], "28.2")
     with pytest.raises(InputError, match="2021-02") as caught:
         gm.from_snapshots(frame)
-    assert "rows that do not count: 1; the commonest reason: snapshot_date is" in str(caught.value.fix)
+    assert "rows that do not count: 1; the commonest reason: snapshot" in str(caught.value.fix)
 
 
 def test_a_missing_year_and_a_missing_week_are_errors_too():
