@@ -162,6 +162,72 @@ def test_every_endpoint_runs(tmp_path: Path, endpoint: str) -> None:
     assert np.isfinite(run.evaluation.leaderboard["mean_brier"]).all()
 
 
+@pytest.fixture(scope="module")
+def stacked(tmp_path_factory: pytest.TempPathFactory) -> gm.Run:
+    config = _config(
+        landmarks=[0, 12, 24],
+        horizons=[12],
+        features=["specialism", "joining_survey", "answer_rate", "landmark"],
+        models=[
+            {"kind": "kaplan_meier", "by": ["specialism", "landmark"]},
+            {"kind": "cox", "alpha": 1.0, "strata": "landmark", "robust": True},
+            {"kind": "logistic", "censoring_by": ["specialism", "landmark"]},
+        ],
+        evaluation={"bootstrap": 20, "scheme": {"kind": "k_fold", "folds": 2}},
+        tracking={"enabled": False},
+    )
+    return gm.run_experiment(config, store=tmp_path_factory.mktemp("store"))
+
+
+def test_a_stack_of_landmarks_counts_people(stacked: gm.Run) -> None:
+    people = stacked.checked.valid
+    record = json.loads((stacked.folder / "run.json").read_text(encoding="utf-8"))
+    assert (record["at"], record["landmarks"]) == ("start", [0, 12, 24])
+    assert record["counts"]["followed"] == len(people)
+    assert record["counts"]["left"] == people.trainees["leave_nhs_date"].notna().sum()
+    cohorts = pd.read_csv(stacked.folder / "tables" / "cohorts.csv")
+    sizes = people.trainees.groupby(["cohort", "specialism"]).size()
+    for row in cohorts.dropna().itertuples():
+        assert sizes[row.cohort, row.specialism] == row.n
+    scores = pd.read_csv(stacked.folder / "tables" / "scores.csv")
+    assert {"landmark 0", "landmark 12", "landmark 24"} <= set(scores["group"])
+    assert scores["n"].max() <= len(people)
+    shown = scores.query("score == 'brier' and group == 'landmark 24'")
+    assert shown["estimate"].notna().all()
+    assert stacked.evaluation.predictions.failed == {}
+
+
+def test_retention_stays_from_the_start(stacked: gm.Run, run: gm.Run) -> None:
+    columns = ["group", "n", "horizon_months", "retention", "lower", "upper", "at_risk"]
+    theirs = run.retention.to_frame().query("horizon_months == 12").reset_index(drop=True)
+    pd.testing.assert_frame_equal(stacked.retention.to_frame()[columns], theirs[columns])
+
+
+def test_the_report_says_when_risk_is_asked(stacked: gm.Run, run: gm.Run) -> None:
+    page = (stacked.folder / "report.html").read_text(encoding="utf-8")
+    assert "Here risk is asked 0, 12 and 24 months after the start" in page
+    assert "At 24 months" in page
+    assert "landmark 24" not in page
+    assert "risk is asked" not in (run.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_another_prediction_date_is_recorded_and_said(tmp_path: Path) -> None:
+    config = _config(
+        at="2014-06-01",
+        features=["specialism", "joining_survey"],
+        horizons=[12],
+        models=[{"kind": "kaplan_meier"}, {"kind": "cox", "alpha": 1.0}],
+        evaluation={"bootstrap": 0, "scheme": {"kind": "k_fold", "folds": 2}},
+        tracking={"enabled": False},
+    )
+    run = gm.run_experiment(config, store=tmp_path)
+    record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    assert (record["at"], record["landmarks"]) == ("2014-06-01", [])
+    assert record["counts"]["followed"] < record["counts"]["valid"]
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "Here risk is asked on 1 June 2014" in page
+
+
 def test_a_fitted_model_speaks_of_new_people() -> None:
     people = gm.simulate_trainees(1, cohorts=range(2014, 2017))
     fitted = gm.fit(gm.CoxPH(alpha=1), gm.build_features(people))

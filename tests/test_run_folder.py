@@ -8,7 +8,7 @@ import pytest
 
 import gmts_models as gm
 from gmts_models.config import ExperimentConfig
-from gmts_models.run_folder import _rejected, hide_rare_terms
+from gmts_models.run_folder import _rejected, _scores, hide_rare_terms
 
 SIZES = {"Big": 197, "Bigger": 200, "Tiny": 3}
 
@@ -96,6 +96,58 @@ def test_rare_terms() -> None:
         },
         nan_ok=True,
     )
+
+
+def test_rows_of_one_person_are_no_more_people() -> None:
+    """Six rows of two people, and a flag that is up in five rows of five."""
+    X = pd.DataFrame({"route": ["a"] * 20 + ["b"] * 6 + ["c"] * 6, "flag": [1.0] * 5 + [0.0] * 27})
+    people = np.r_[np.arange(20), [20, 21] * 3, np.arange(22, 28)]
+    table = pd.DataFrame({"term": ["route_b", "route_c", "flag"], "coefficient": 1.0})
+    shown = hide_rare_terms(table, X, 5, people).set_index("term")["coefficient"]
+    assert shown.isna().to_dict() == {"route_b": True, "route_c": False, "flag": False}
+    assert hide_rare_terms(table, X, 5)["coefficient"].notna().all()
+    twice = np.r_[[0, 1, 2, 0, 1], np.arange(5, 32)]
+    assert hide_rare_terms(table, X, 5, twice)["coefficient"].isna().tolist() == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_landmarks_are_no_parts_of_a_total() -> None:
+    """A small landmark is hidden alone; the specialisms still hide each other."""
+    scores = pd.DataFrame(
+        {
+            "model": "cox",
+            "score": "brier",
+            "horizon_months": 12.0,
+            "group": ["All", "A", "B", "C", "landmark 0", "landmark 12", "landmark 24"],
+            "estimate": 0.1,
+            "se": 0.01,
+            "lower": 0.05,
+            "upper": 0.15,
+            "n": [100, 60, 37, 3, 100, 50, 4],
+            "left": [20, 12, 7, 1, 10, 8, 2],
+            "stayed": [95, 55, 37, 3, 90, 3, 2],
+        }
+    )
+    shown = _scores(scores, 5, frozenset(), (0, 12, 24)).set_index("group")
+    assert "stayed" not in shown
+    assert shown["n"].isna().to_dict() == {
+        "All": False,
+        "A": False,
+        "B": True,
+        "C": True,
+        "landmark 0": False,
+        "landmark 12": False,
+        "landmark 24": True,
+    }
+    # Three people who stayed, of 50, would be told by how well they are predicted.
+    assert shown["estimate"].isna().loc[["landmark 0", "landmark 12", "landmark 24"]].tolist() == [
+        False,
+        True,
+        True,
+    ]
 
 
 def test_rejected_rows_are_hidden_table_by_table() -> None:

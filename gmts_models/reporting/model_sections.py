@@ -82,6 +82,24 @@ def display_name(run: RunFolder, model: str) -> str:
     return _KINDS.get(model, model) if kinds.get(model, model) in (model, "") else model
 
 
+def clock(run: RunFolder) -> str:
+    """Say from when the models' horizons count; nothing where that is the start of the clock."""
+    facts = run.facts
+    if facts.at == "start" and not facts.landmarks:
+        return ""
+    when = words.prediction_date(facts.at, facts.landmarks)
+    text = (
+        f"Here risk is asked {when}: months count from there, given that the person is still here "
+        "then, and the models know what was dated before. "
+    )
+    begin = "the start"
+    if facts.endpoint == "post_scheme":
+        text, begin = f"{text}Before completion, months count from completion. ", "completion"
+    if facts.landmarks:
+        text += "A person stands at each of these dates that they reach, and counts once. "
+    return f"{text}The curves and the retention above count from {begin}."
+
+
 def verdict(run: RunFolder) -> str:
     """Say in one or two sentences which model predicts best and what that is worth."""
     best, reference = best_model(run), reference_model(run)
@@ -182,13 +200,18 @@ def group_scores(run: RunFolder, horizon: float) -> Table | None:
         horizon = float(by_group["horizon_months"].max())
     at = run.scores[run.scores["horizon_months"] == horizon]
     found = at.drop_duplicates(["model", "score", "group"]).set_index(["model", "score", "group"])
+    landmarks = {f"landmark {m}": f"At {words.months(m)}" for m in run.facts.landmarks}
     groups = [group for group in at["group"].unique() if group != ALL]
     other = reference if reference not in (None, best) else None
     name = display_name(run, best)
-    head = ["Specialism", "People scored", f"Brier, {name}"]
+    head = [
+        "Specialism" + (", or since the start" if landmarks else ""),
+        "People scored",
+        f"Brier, {name}",
+    ]
     head += [f"Brier, {display_name(run, other)}"] if other else []
     rows = tuple(
-        _group_row(found, group, best, other)
+        _group_row(found, group, best, other, landmarks.get(group, group))
         for group in (*groups, *([ALL] if (at["group"] == ALL).any() else []))
     )
     return Table(
@@ -199,7 +222,9 @@ def group_scores(run: RunFolder, horizon: float) -> Table | None:
     )
 
 
-def _group_row(found: pd.DataFrame, group: str, best: str, other: str | None) -> tuple[str, ...]:
+def _group_row(
+    found: pd.DataFrame, group: str, best: str, other: str | None, name: str
+) -> tuple[str, ...]:
     def read(model: str, score: str, decimals: int) -> str:
         if (model, score, group) not in found.index:
             return words.MISSING
@@ -213,7 +238,7 @@ def _group_row(found: pd.DataFrame, group: str, best: str, other: str | None) ->
     key = (best, "brier", group)
     n = float(found["n"][key]) if key in found.index else math.nan
     return (
-        "Everybody" if group == ALL else group,
+        "Everybody" if group == ALL else name,
         words.count(n),
         read(best, "brier", 3),
         *([read(other, "brier", 3)] if other else []),

@@ -93,6 +93,7 @@ def render_report(run: RunFolder) -> str:
         curve_notes=sections.curve_notes(run),
         without_curve=sections.without_curve(run),
         retention=sections.retention(run),
+        clock=model_sections.clock(run),
         verdict=model_sections.verdict(run),
         leaderboard=model_sections.leaderboard(run),
         meanings=model_sections.MEANINGS,
@@ -160,6 +161,7 @@ def _made(run: RunFolder) -> tuple[tuple[str, str], ...]:
         "Data fingerprint (SHA-256)": facts.data_sha256,
         "Configuration": "config.yaml in the run folder",
         "Configuration fingerprint (SHA-256)": facts.config_sha256,
+        "Prediction date": _prediction_date(run),
         "Features": ", ".join(facts.features),
         "Evaluation": words.SCHEMES.get(facts.scheme, facts.scheme) + draws,
         "Seed": "" if facts.seed is None else str(facts.seed),
@@ -167,6 +169,13 @@ def _made(run: RunFolder) -> tuple[tuple[str, str], ...]:
         "Versions": versions,
     }
     return tuple((term, value) for term, value in made.items() if value)
+
+
+def _prediction_date(run: RunFolder) -> str:
+    at, landmarks = run.facts.at, run.facts.landmarks
+    if at == "start" and not landmarks:
+        return ""
+    return words.prediction_date(at, landmarks)
 
 
 def _models(run: RunFolder) -> Table | None:

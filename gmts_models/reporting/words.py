@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from markupsafe import Markup
@@ -102,6 +102,25 @@ def count(value: float | None) -> str:
 def months(value: float) -> str:
     """Print a horizon: "12 months"."""
     return f"{value:g} month{'' if value == 1 else 's'}"
+
+
+def prediction_date(at: str, landmarks: Sequence[int] = ()) -> str:
+    """Say when risk is asked: "12 months after the start".
+
+    Parameters
+    ----------
+    at : "start", a number of months, a day as "2021-09-01", or "scheme_end".
+    landmarks : several, in months since the start.
+    """
+    if landmarks:
+        return f"{in_words(map(str, landmarks))} months after the start"
+    if at == "scheme_end":
+        return "on the day the scheme ends"
+    if at == "start":
+        return "on the start date"
+    if at.isdecimal():
+        return f"{months(float(at))} after the start"
+    return f"on {day(date.fromisoformat(at))}"
 
 
 def level(value: float) -> str:

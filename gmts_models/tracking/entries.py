@@ -268,6 +268,7 @@ def _common_tags(record: RunRecord) -> dict[str, str]:
         KEY_TAG: record.run_key,
         "gmts.run": short_name(record),
         "gmts.endpoint": record.endpoint,
+        "gmts.at": ", ".join(map(str, record.landmarks)) or record.at,
         "gmts.synthetic": str(record.synthetic).lower(),
         "gmts.data_sha256": record.data_sha256,
         "gmts.scheme": record.scheme,

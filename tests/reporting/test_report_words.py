@@ -61,3 +61,19 @@ def test_narrow_intervals_get_a_decimal() -> None:
 
 def test_day() -> None:
     assert words.day(date(2026, 11, 24)) == "24 November 2026"
+
+
+@pytest.mark.parametrize(
+    ("at", "landmarks", "said"),
+    [
+        ("start", (), "on the start date"),
+        ("12", (), "12 months after the start"),
+        ("1", (), "1 month after the start"),
+        ("2021-09-01", (), "on 1 September 2021"),
+        ("scheme_end", (), "on the day the scheme ends"),
+        ("start", (0, 6, 12), "0, 6 and 12 months after the start"),
+        ("start", (6,), "6 months after the start"),
+    ],
+)
+def test_prediction_dates(at: str, landmarks: tuple[int, ...], said: str) -> None:
+    assert words.prediction_date(at, landmarks) == said
