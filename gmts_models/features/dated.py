@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gmts_models.data.months import Days
-from gmts_models.outcome import Floats, Ints
+from gmts_models.data.months import Days, to_days
+from gmts_models.outcome import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
@@ -65,6 +65,18 @@ class Dated:
         within = np.arange(len(row)) - np.repeat(np.cumsum(number) - number, number)
         return row, self.order[np.repeat(begin, number) + within]
 
+    def tied(self) -> Ints:
+        """Return the positions of the things that share group and day with another."""
+        again = _repeats(self.group, self.day)
+        return np.asarray(self.order[again | np.append(again[1:], False)[: len(again)]])
+
+    def reordered(self, tied: Ints, then: Ints) -> Dated:
+        """Return the same, the things of one group and day by `then`, which is of those tied."""
+        rank = np.zeros(int(self.order.max(initial=-1)) + 1, dtype=np.int64)
+        rank[tied] = then
+        order = self.order[np.lexsort((rank[self.order], self.day, self.group))]
+        return Dated(order=order, group=self.group, day=self.day)
+
 
 def by_group_and_day(group: Ints, day: Days, then: Floats | None = None) -> Dated:
     """Sort things by group and day.
@@ -93,22 +105,42 @@ def group_codes(labels: Sequence[pd.Series[Any]], n: int) -> Ints:
     return codes
 
 
+def ranks(frame: pd.DataFrame) -> Ints:
+    """Return (m,) ranks of rows by what they say, whatever their order; equal rows by their order.
+
+    Missing values come first.
+    """
+    keys = [_codes(frame[name]) for name in sorted(str(name) for name in frame)]
+    found = np.empty(len(frame), dtype=np.int64)
+    found[np.lexsort(keys[::-1])] = np.arange(len(frame))
+    return found
+
+
 def settle_ties(found: pd.DataFrame, date: str) -> pd.DataFrame:
-    """Order the records of one row and day by what they say, so that the table's order is none."""
-    row, day = found["row"].to_numpy(), found[date].to_numpy()
-    again = np.append(False, (row[1:] == row[:-1]) & (day[1:] == day[:-1]))[: len(row)]
-    tied = again | np.append(again[1:], False)[: len(row)]
-    if not tied.any():
+    """Order the records of one row and day by what they say, so that the table's order is none.
+
+    Parameters
+    ----------
+    found : records by `row` and date; what is not known yet is missing already.
+    """
+    row, day = found["row"].to_numpy(np.int64), to_days(found[date]).astype(np.int64)
+    dated = Dated(order=np.arange(len(found)), group=row, day=day)
+    tied = dated.tied()
+    if not len(tied):
         return found
-    part, block = found[tied], np.cumsum(~again)[tied]
-    names = sorted(str(name) for name in found if name not in ("row", date))
-    order = np.arange(len(found))
-    order[tied] = order[tied][np.lexsort((*(_ranks(part[name]) for name in names[::-1]), block))]
+    order = dated.reordered(tied, ranks(found.iloc[tied])).order
     return found.iloc[order].reset_index(drop=True)
 
 
-def _ranks(values: pd.Series[Any]) -> Ints:
-    """Return ranks of values among themselves; -1 where missing."""
+def _repeats(group: Ints, day: Ints) -> Bools:
+    """Return (m,) bool: which share group and day with the one before."""
+    again = np.zeros(len(group), dtype=bool)
+    again[1:] = (group[1:] == group[:-1]) & (day[1:] == day[:-1])
+    return again
+
+
+def _codes(values: pd.Series[Any]) -> Ints:
+    """Return (m,) ranks of values among themselves, equal where they are; -1 where missing."""
     plain = pd.api.types.is_numeric_dtype(values) or pd.api.types.is_datetime64_dtype(values)
     codes, _ = pd.factorize(values if plain else values.astype("string"), sort=True)
     return np.asarray(codes, dtype=np.int64)

@@ -21,7 +21,7 @@ from gmts_models.data.months import Days, add_months, months_between, to_days
 from gmts_models.data.people import People
 from gmts_models.errors import InputError
 from gmts_models.features.access import NAT, Access, undeclared
-from gmts_models.features.dated import Dated, by_group_and_day, group_codes, settle_ties
+from gmts_models.features.dated import Dated, by_group_and_day, group_codes, ranks, settle_ties
 from gmts_models.outcome import Bools, Floats, Ints
 
 _DAY = np.timedelta64(1, "D")
@@ -45,7 +45,7 @@ class Known:
     sources: frozenset[str] | None = None
     lag_days: int = 0
     _people: People
-    _joined: dict[tuple[str, int], tuple[Ints, Ints]] = field(init=False, default_factory=dict)
+    _sorted: dict[str, Dated] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         on, person = to_days(self.on).view(), np.asarray(self.person, dtype=np.int64).view()
@@ -78,7 +78,7 @@ class Known:
             raise InputError("a lag cannot be negative: it would look ahead", where="lag_days")
         names = frozenset(sources) if self.sources is None else self.sources & frozenset(sources)
         view = replace(self, sources=names, lag_days=self.lag_days + lag_days)
-        object.__setattr__(view, "_joined", self._joined)  # the same rows on the same dates
+        object.__setattr__(view, "_sorted", self._sorted)  # the same people
         return view
 
     def has(self, source: str) -> bool:
@@ -134,16 +134,24 @@ class Known:
         contract, columns = TABLES[table], self._access.columns(table)
         if not contract.personal:
             raise InputError("the table belongs to no one", where=table, fix="read it as a series")
-        row, record = self._join(table)
         wanted = self._access.readable(table)
+        late = {
+            name: known
+            for name in wanted
+            if (known := columns[name].known) is not None and known not in (contract.date, "start")
+        }
+        by_day = self._by_day(table)
+        tied = by_day.tied()
+        if len(tied):
+            then = ranks(frame[[name for name in wanted if name not in late]].iloc[tied])
+            by_day = by_day.reordered(tied, then)
+        row, record = by_day.all_before(self.person, self._seen)
         found = frame[wanted].iloc[record].reset_index(drop=True)
-        for name in wanted:
-            known = columns[name].known
-            if known is not None and known not in (contract.date, "start"):
-                later = ~(self._access.days(table, known)[record] < self._seen[row])
-                found[name] = found[name].mask(later)
+        for name, known in late.items():
+            hidden = ~(self._access.days(table, known)[record] < self._seen[row])
+            found[name] = found[name].mask(hidden)
         found.insert(0, "row", row)
-        return settle_ties(found, contract.date)
+        return settle_ties(found, contract.date) if late else found
 
     def first_record(self, table: str) -> Days:
         """Return (n,) the day of the table's first record, of anyone; NaT where there is none yet.
@@ -291,17 +299,14 @@ class Known:
         before = dated.last(mine, add_months(self._seen, -over_months))
         return np.where(now == before, np.nan, latest[now] - latest[before])
 
-    def _join(self, table: str) -> tuple[Ints, Ints]:
-        """Return every pair of a row and a known record of its person, oldest first."""
-        key = (table, self.lag_days)
-        if key not in self._joined:
-            frame = self._access.frame(table)
+    def _by_day(self, table: str) -> Dated:
+        """Return the records of a table by person and day."""
+        if table not in self._sorted:
             ids = pd.Index(self._people.trainees["trainee_id"].astype(object))
-            owner = ids.get_indexer(pd.Index(frame["trainee_id"].astype(object)))
+            owner = ids.get_indexer(self._access.frame(table)["trainee_id"].astype(object))
             day = self._access.days(table, TABLES[table].date)
-            dated = by_group_and_day(owner.astype(np.int64), day)
-            self._joined[key] = dated.all_before(self.person, self._seen)
-        return self._joined[key]
+            self._sorted[table] = by_group_and_day(owner.astype(np.int64), day)
+        return self._sorted[table]
 
 
 def known_on(people: People, person: Ints, on: Days) -> Known:

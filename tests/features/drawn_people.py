@@ -138,6 +138,11 @@ def _records(
     return frame
 
 
+def _spread(rng: Random, size: int) -> Any:
+    """Draw days from the cut; a quarter of the tables begin around it."""
+    return rng.choice(NEAR[NEAR >= -1] if rng.random() < 0.25 else NEAR, size)
+
+
 def _settled(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the first of records that the contract holds for a conflict."""
     return frame.drop_duplicates(list(TABLES[table].unique)).reset_index(drop=True)
@@ -165,8 +170,7 @@ def cases(draw: st.DrawFn) -> Case:
         trainees["scheme_end_date"] = _dates(end)
     ids = trainees["trainee_id"].tolist()
     tables = {
-        name: _settled(name, _records(rng, name, ids, rng.choice(NEAR, size), cut))
-        for name in TABLES
+        name: _settled(name, _records(rng, name, ids, _spread(rng, size), cut)) for name in TABLES
     }
     people = People(
         trainees=trainees,
