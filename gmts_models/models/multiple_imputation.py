@@ -196,6 +196,9 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_risk(self, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
         """Return (n, m) risks, the mean over draws and fits; NaN where one of the fits has none."""
+        check_is_fitted(self)
+        if not len(as_frame(X)):
+            return np.empty((0, len(check_horizons(horizons))))
         return self._averaged("predict_risk", X, horizons)
 
     @available_if(_has("predict_incidence"))  # type: ignore[untyped-decorator]
