@@ -135,6 +135,8 @@ class Known:
         if not contract.personal:
             raise InputError("the table belongs to no one", where=table, fix="read it as a series")
         wanted = self._access.readable(table)
+        if "row" in wanted:
+            raise InputError("a column of one's own cannot be called 'row' here", where=table)
         late = {
             name: known
             for name in wanted

@@ -397,6 +397,16 @@ def test_the_plan_of_someone_yet_to_start_is_not_counted(people: People) -> None
     np.testing.assert_array_equal(known.others_dated(["region"], "scheme_end_date"), [1, 2])
 
 
+def test_no_column_of_ones_own_is_taken_for_the_rows(people: People) -> None:
+    frame = people.tables["placements"].assign(row=9)
+    own = {"row": Column(name="row", kind="number", meaning="", known="start_date")}
+    odd = replace(people, tables={"placements": frame}, table_attributes={"placements": own})
+    known = on(odd, [0], "2020-01-01")
+    with pytest.raises(InputError, match="cannot be called 'row'"):
+        known.records("placements")
+    assert "focus" in known.limited(["placements.focus"]).records("placements")
+
+
 @given(
     people_=st.lists(
         st.tuples(st.sampled_from("xy "), st.integers(0, 70), st.integers(0, 70)), min_size=1
