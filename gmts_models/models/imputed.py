@@ -18,7 +18,7 @@ from gmts_models.models.imputation import (
     trace_table,
 )
 from gmts_models.models.protocol import as_frame, check_rows
-from gmts_models.outcome import Outcome
+from gmts_models.outcome import Floats, Outcome
 from gmts_models.stats.missing.outcome_columns import outcome_columns
 
 
@@ -55,6 +55,7 @@ def impute(
     iterations: int = 10,
     donors: int = 5,
     seed: int = 0,
+    by_cause: bool = False,
 ) -> Imputed:
     """Complete a frame m times by chained equations and predictive mean matching.
 
@@ -64,6 +65,7 @@ def impute(
     y : its outcome, which belongs to the explanation of what is missing wherever effects on it
         are estimated; None leaves it out.
     m, iterations, donors, seed : as for `MultipleImputation`.
+    by_cause : whether each cause of leaving helps to explain by itself, for models of causes.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def impute(
         raise InputError("there are no rows to complete", where="impute, X")
     check_counts("impute", m=(m, 2), iterations=(iterations, 4), donors=(donors, 1))
     layout = lay_out(frame)
-    given = np.empty((len(frame), 0)) if y is None else outcome_columns(y.entry, y.exit, y.event)
+    given = explaining(frame, y, by_cause=by_cause)
     rngs = np.random.default_rng(seed).spawn(m)
     done = list(impute_frames(layout, frame, given, rngs, iterations=iterations, nearest=donors))
     missing = to_matrix(layout, prepare_columns(frame, layout.kinds))[1]
@@ -84,6 +86,13 @@ def impute(
         convergence=convergence_table(layout, missing, traces),
         traces=trace_table(layout, traces),
     )
+
+
+def explaining(frame: pd.DataFrame, y: Outcome | None, *, by_cause: bool) -> Floats:
+    """Return (n, r) columns of the outcome that help to explain what is missing in a frame."""
+    if y is None:
+        return np.empty((len(frame), 0))
+    return outcome_columns(y.entry, y.exit, y.event if by_cause else y.left.astype(np.int64))
 
 
 def check_counts(where: str, **counts: tuple[Any, int]) -> None:

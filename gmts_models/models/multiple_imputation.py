@@ -23,7 +23,7 @@ from gmts_models.models.imputation import (
     to_matrix,
     trace_table,
 )
-from gmts_models.models.imputed import check_counts
+from gmts_models.models.imputed import check_counts, explaining
 from gmts_models.models.pooled_fits import PooledFits, collect_fits, has_coefficients
 from gmts_models.models.protocol import (
     RiskMixin,
@@ -35,7 +35,6 @@ from gmts_models.models.protocol import (
 from gmts_models.outcome import Floats, Outcome
 from gmts_models.stats.missing.chained import MIXED
 from gmts_models.stats.missing.new_rows import Equations, draw_equations
-from gmts_models.stats.missing.outcome_columns import outcome_columns
 from gmts_models.stats.missing.pooling import Pooled
 
 
@@ -53,8 +52,9 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
     iterations : how often each gap is drawn before a data set counts as done, at least 4.
     donors : people of nearest prediction, of whom one gives the value.
     seed : of all draws.
-    include_outcome : whether who left, and the Nelson-Aalen hazard until then, help to explain
-        what is missing in the training rows. Without them effects are drawn towards none.
+    include_outcome : whether who left (by cause, for a model of causes), and the Nelson-Aalen
+        hazard until then, help to explain what is missing in the training rows. Without them
+        effects are drawn towards none.
 
     Attributes
     ----------
@@ -130,9 +130,8 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self._layout: Layout = lay_out(frame)
         prepared = prepare_columns(frame, self._layout.kinds)
         missing = to_matrix(self._layout, prepared)[1]
-        given = np.empty((len(frame), 0))
-        if self.include_outcome:
-            given = outcome_columns(y.entry, y.exit, y.event)
+        by_cause = hasattr(self.estimator, "predict_incidence")
+        given = explaining(frame, y if self.include_outcome else None, by_cause=by_cause)
         root = np.random.default_rng(self.seed)
         rngs = root.spawn(self.m)
         self._salts = [int(salt) for salt in root.integers(2**63, size=self.m)]

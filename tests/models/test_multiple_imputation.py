@@ -248,6 +248,25 @@ def test_late_entry_start_stop_rows_and_causes_are_taken() -> None:
     people = Outcome(0, y.exit, y.event, ids=np.arange(len(X)), index=X.index)
     for each in (late, causes, people):
         assert np.isfinite(MultipleImputation(gm.CoxPH(), m=2).fit(X, each).coef_).all()
+    one, two = (impute(X, causes, m=2, by_cause=which).frames[0] for which in (False, True))
+    pd.testing.assert_frame_equal(one, impute(X, y, m=2).frames[0])
+    assert not one.equals(two)
+
+
+class _ByCause(gm.KaplanMeier):
+    """A model of two causes, half the risk each."""
+
+    def predict_incidence(self, X: pd.DataFrame, horizons: Any) -> np.ndarray:
+        return np.stack([self.predict_risk(X, horizons) / 2] * 2, axis=2)
+
+
+def test_risks_by_cause_are_averaged_too() -> None:
+    X, y = _people()
+    causes = Outcome(0, y.exit, y.event * (1 + np.arange(len(X)) % 2), ["a", "b"], index=X.index)
+    fitted = MultipleImputation(_ByCause(by="route"), m=2).fit(X, causes)
+    by_cause = fitted.predict_incidence(X, HORIZONS)
+    assert by_cause.shape == (len(X), len(HORIZONS), 2)
+    np.testing.assert_allclose(by_cause.sum(axis=2), fitted.predict_risk(X, HORIZONS))
 
 
 class _Selects(TransformerMixin, BaseEstimator):  # type: ignore[misc]
