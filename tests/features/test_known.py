@@ -404,7 +404,7 @@ def test_no_column_of_ones_own_is_taken_for_the_rows(people: People) -> None:
     known = on(odd, [0], "2020-01-01")
     with pytest.raises(InputError, match="cannot be called 'row'"):
         known.records("placements")
-    assert "focus" in known.limited(["placements.focus"]).records("placements")
+    assert "organisation" in known.limited(["placements.organisation"]).records("placements")
 
 
 @given(
