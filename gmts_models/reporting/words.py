@@ -112,8 +112,10 @@ def prediction_date(at: str, landmarks: Sequence[int] = ()) -> str:
     at : "start", a number of months, a day as "2021-09-01", or "scheme_end".
     landmarks : several, in months since the start.
     """
-    if landmarks:
+    if len(landmarks) > 1:
         return f"{in_words(map(str, landmarks))} months after the start"
+    if landmarks:
+        return f"{months(landmarks[0])} after the start"
     if at == "scheme_end":
         return "on the day the scheme ends"
     if at == "start":
