@@ -204,13 +204,13 @@ def _of_trainees(
 def _of_records(
     people: People, followed: Followed, breaks: Sequence[str], used: Iterable[Attribute]
 ) -> Iterator[tuple[Ints, Days]]:
-    row_of = np.full(len(people), -1)
+    row_of = np.full(len(people) + 1, -1)  # the last is nobody's, where an id is not found
     row_of[followed.rows] = np.arange(len(followed.rows))
-    ids = pd.Index(people.trainees["trainee_id"])
+    ids = pd.Index(people.trainees["trainee_id"].astype(object))
     used = list(used)
     for name in _tables(people, breaks, personal=True):
         frame, contract = people.tables[name], TABLES[name]
-        owner = row_of[ids.get_indexer(pd.Index(frame["trainee_id"]))]
+        owner = row_of[ids.get_indexer(pd.Index(frame["trainee_id"].astype(object)))]
         lags = {a.lag_days for a in used if any(source_of(s)[0] == name for s in a.sources)}
         for column in (contract.date, contract.end):
             if column in frame:
@@ -241,7 +241,7 @@ def _for_everyone(days: Days, begin: Days, end: Days) -> tuple[Ints, Days]:
 
 
 def _calendar_days(calendar: Calendar | None, begin: Days, end: Days) -> Days:
-    if calendar is None:
+    if calendar is None or not len(begin):
         return np.array([], dtype="datetime64[D]")
     if isinstance(calendar, str):
         units = {"year": "Y", "month": "M"}
@@ -255,11 +255,19 @@ def _calendar_days(calendar: Calendar | None, begin: Days, end: Days) -> Days:
         return np.arange(begin.min().astype(unit), end.max().astype(unit) + 1).astype(
             "datetime64[D]"
         )
-    days = [read_at(day) for day in calendar]
-    if any(isinstance(day, int) or day in ("start", "scheme_end") for day in days):
+    days = [_day(each) for each in calendar]
+    if None in days:
         raise InputError(
             "the calendar holds something that is no day",
             where="calendar",
             fix='write days as "2021-09-01"',
         )
     return np.array(days, dtype="datetime64[D]")
+
+
+def _day(value: str | dt.date | np.datetime64) -> str | None:
+    try:
+        day = read_at(value)
+    except InputError:
+        return None
+    return day if isinstance(day, str) and day not in ("start", "scheme_end") else None

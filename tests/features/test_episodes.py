@@ -182,6 +182,15 @@ def test_completion_starts_the_clock_of_post_scheme() -> None:
     np.testing.assert_allclose(table.landmark, [24, 24 + 1 / 31, 27, 30])
 
 
+def test_records_of_nobody_and_tables_of_nobody_split_nothing() -> None:
+    surveys = [("x", "2020-06-01", 3), ("a", None, 4)]
+    made = people({"a": ("2020-01-01", None, "2021-01-01")}, surveys)
+    assert len(build_episodes(made, features=["specialism"])) == 1
+    nobody = replace(made, trainees=made.trainees.head(0))
+    for calendar in (None, "month", ["2020-06-01"]):
+        assert len(build_episodes(nobody, features=["specialism"], calendar=calendar)) == 0
+
+
 # ------------------------------------------------------------- refused
 
 
@@ -191,8 +200,8 @@ def test_what_has_no_place_in_time_is_refused() -> None:
         build_episodes(made, breaks=["survey"])
     with pytest.raises(InputError, match="no calendar 'week'"):
         build_episodes(made, calendar="week")  # type: ignore[arg-type]
-    for days in (["soon"], ["start"], [12]):
-        with pytest.raises(InputError, match=r"calendar|prediction date"):
+    for days in (["soon"], ["start"], [12], [pd.NaT], ["2021-01-01", None]):
+        with pytest.raises(InputError, match="the calendar holds something that is no day"):
             build_episodes(made, calendar=days)  # type: ignore[arg-type]
     ready = pd.DataFrame(
         {"trainee_id": ["a"], "specialism": "x", "duration_months": [3.0], "event": [1.0]}
