@@ -42,6 +42,17 @@ def test_text_is_trimmed_and_of_one_unicode_form():
     assert values(read_cells(column)) == ["caf\u00e9", "caf\u00e9", "a  b"]
 
 
+def test_signs_without_width_at_the_ends_are_trimmed():
+    column = pd.Series(["\ufeffT1", "T1\u200b ", "\u200e\u00a0T1", "T\u200b1", "\u200b"])
+    assert values(read_cells(column)) == ["T1", "T1", "T1", "T\u200b1", None]
+
+
+def test_whole_decimals_keep_all_their_digits():
+    column = pd.Series([decimal.Decimal("9007199254740993"), decimal.Decimal("2.50")])
+    assert values(read_cells(column)) == [9007199254740993, 2.5]
+    assert values(read_cells(pd.Series([decimal.Decimal("Infinity")]))) == [float("inf")]
+
+
 def test_true_one_and_one_point_nought_stay_apart():
     read = values(read_cells(pd.Series([True, 1, 1.0, "1"], dtype=object)))
     assert [type(value) for value in read] == [bool, int, float, str]

@@ -91,6 +91,16 @@ def test_real_dates_are_cut_to_the_day():
     assert read_date(dt.date(2021, 9, 1), "x") == dt.date(2021, 9, 1)
 
 
+def test_a_british_summer_day_told_in_utc_is_no_date_of_the_day_before():
+    """A column of days that was taken for moments, and brought to UTC: 1 September at 23:00Z."""
+    days = pd.Series(pd.to_datetime(["2021-09-02", "2021-12-01"])).dt.tz_localize("Europe/London")
+    summer, winter = days.dt.tz_convert("UTC")
+    assert read_date(summer, "x").reason == "x has a time of day"
+    assert read_date(summer.to_pydatetime(), "x").reason == "x has a time of day"
+    assert read_date(winter, "x") == dt.date(2021, 12, 1)
+    assert read_date(dt.datetime(2021, 9, 1, 23), "x") == dt.date(2021, 9, 1)
+
+
 def test_a_format_admits_itself_and_real_dates_only():
     assert read_date("03/04/2021", "x", "%d/%m/%Y") == dt.date(2021, 4, 3)
     assert read_date("03/04/2021", "x", "%m/%d/%Y") == dt.date(2021, 3, 4)

@@ -7,6 +7,8 @@ import io
 import numpy as np
 import openpyxl
 import pandas as pd
+import pyarrow
+import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -181,6 +183,18 @@ def test_parquet_gives_typed_columns_and_file_row_numbers(tmp_path):
     assert raw.names == ("id", "day")
     assert raw.numbers.tolist() == [2, 3]
     assert np.issubdtype(raw.columns[1].dtype, np.datetime64)
+
+
+def test_long_ids_beside_a_gap_keep_their_digits_in_parquet(tmp_path):
+    ids = [9007199254740993, 9007199254740994, None]
+    pyarrow.parquet.write_table(pyarrow.table({"id": pyarrow.array(ids)}), tmp_path / "a.parquet")
+    assert read_table(tmp_path / "a.parquet").columns[0].tolist() == ids
+
+
+def test_parquet_may_name_two_columns_alike(tmp_path):
+    table = pyarrow.Table.from_arrays([pyarrow.array([1]), pyarrow.array([2])], names=["a", "a"])
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    assert read_table(tmp_path / "a.parquet").names == ("a", "a")
 
 
 def test_a_frame_is_taken_by_position_and_left_alone():

@@ -25,6 +25,9 @@ MISSING_WORDS = ("NA", "N/A", "#N/A", "NULL", "NaN", "NaT", "<NA>")
 
 _MISSING = frozenset(word.casefold() for word in MISSING_WORDS) | {""}
 
+_ENDS = re.compile(r"^[\s\u200b-\u200f\u2060\ufeff]+|[\s\u200b-\u200f\u2060\ufeff]+$")
+"""White space, and the signs without width that pages and forms leave at the ends of a text."""
+
 
 class _Unreadable:
     """Stands for a cell that holds no single value: a list, bytes, a time without a day."""
@@ -150,13 +153,16 @@ def _factorize_mixed(column: pd.Series[Any]) -> tuple[Ints, list[Any]]:
 def _scalar(level: Any) -> Value | None:
     if isinstance(level, str):
         text = str(level)
-        return (text if text.isascii() else unicodedata.normalize("NFC", text)).strip()
+        if text.isascii():
+            return text.strip()
+        return _ENDS.sub("", unicodedata.normalize("NFC", text))
     if isinstance(level, np.datetime64):
         level = pd.Timestamp(level)
     elif isinstance(level, np.generic):
         level = level.item()
     elif isinstance(level, Decimal):
-        level = float(level)
+        whole = level.is_finite() and level == level.to_integral_value()
+        level = int(level) if whole else float(level)
     if level is None or level is pd.NA or level is pd.NaT:
         return None
     if isinstance(level, float) and np.isnan(level):

@@ -63,7 +63,8 @@ def read_date(value: Value, name: str, date_format: str | None = None) -> dt.dat
 
     Parameters
     ----------
-    value : of the cell. A date with a time is cut to its day, in its own time zone.
+    value : of the cell. A date with a time is cut to its day, in its own time zone; but 23:00 in
+        UTC is the next day's midnight in a British summer, and a problem.
     name : of the column, for the problem.
     date_format : as in ``datetime.strptime``; text must then follow it.
 
@@ -72,7 +73,7 @@ def read_date(value: Value, name: str, date_format: str | None = None) -> dt.dat
     The day, or the problem, which does not repeat the value.
     """
     if isinstance(value, dt.datetime):
-        return _in_range(value.date(), name)
+        return _time_of_day(name) if _is_moved(value) else _in_range(value.date(), name)
     if isinstance(value, dt.date):
         return _in_range(value, name)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -121,11 +122,20 @@ def _by_shape(text: str, name: str) -> dt.date | Problem:
         return Problem(reason=f"{name} is not a date", fix=_WRITE_ISO)
     day = _day(parts["day"], name)
     if not isinstance(day, Problem) and (parts["time"] or "").strip("0:."):
-        return Problem(
-            reason=f"{name} has a time of day",
-            fix="give whole days; a time next to midnight is often a time zone gone astray",
-        )
+        return _time_of_day(name)
     return day
+
+
+def _is_moved(moment: dt.datetime) -> bool:
+    """Whether it is the midnight of a British summer day, told in UTC: of the day before."""
+    return moment.utcoffset() == dt.timedelta(0) and moment.time() == dt.time(23)
+
+
+def _time_of_day(name: str) -> Problem:
+    return Problem(
+        reason=f"{name} has a time of day",
+        fix="give whole days; a time next to midnight is often a time zone gone astray",
+    )
 
 
 def _day(text: str, name: str) -> dt.date | Problem:

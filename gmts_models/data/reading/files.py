@@ -338,8 +338,9 @@ def _choose_sheet(names: Sequence[str], sheet: str | None, source: str) -> str:
 
 def _from_parquet(data: bytes, name: str) -> RawTable:
     try:
-        table = pyarrow.parquet.read_table(pyarrow.BufferReader(data))
-        frame = table.to_pandas(ignore_metadata=True)
+        table = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data)).read()
+        # As floats, which whole numbers beside gaps become, long ids would lose digits.
+        frame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     except (pyarrow.ArrowException, ValueError, OSError):
         raise DataError(
             "the file cannot be read as Parquet", where=name, fix="write it again, or use CSV"
