@@ -23,12 +23,13 @@ from gmts_models.data.endpoints import build_outcome
 from gmts_models.data.people import Checked, People
 from gmts_models.data.source import load_source
 from gmts_models.disclosure import is_small
-from gmts_models.errors import GmtsError, PublishError
+from gmts_models.errors import GmtsError, NotEstimableError, PublishError
 from gmts_models.evaluation.evaluate import Evaluation, evaluate
 from gmts_models.features.table import FeatureTable, build_features
 from gmts_models.models.factory import make_model
 from gmts_models.outcome import Ints
 from gmts_models.provenance import fingerprint, git_state, package_versions
+from gmts_models.reporting.incidence import incidence_table
 from gmts_models.reporting.retention import RetentionTable, retention_curves, retention_table
 from gmts_models.run_folder import (
     RunContent,
@@ -163,6 +164,7 @@ def run_experiment(
             step=step,
             last=last,
         ),
+        incidence=_incidence(checked.valid, spec),
         evaluation=evaluation,
         coefficients=coefficients,
         kinds={each.name: each.kind for each in spec.models},
@@ -182,6 +184,23 @@ def run_experiment(
         publish_error=trouble,
         seconds=record.seconds,
     )
+
+
+def _incidence(people: People, spec: ExperimentConfig) -> pd.DataFrame | None:
+    """Estimate where leavers go; None where there is only one way, or no cause is known."""
+    try:
+        table = incidence_table(
+            people,
+            horizons=spec.horizons,
+            endpoint=spec.endpoint,
+            level=spec.evaluation.level,
+            seed=spec.seed,
+            threshold=spec.disclosure.threshold,
+        )
+    except NotEstimableError as error:
+        log.info("no incidence by cause: %s", error.what)
+        return None
+    return table.to_frame() if len(table.causes) > 1 else None
 
 
 def _coefficients(
@@ -253,6 +272,7 @@ def _record(
         git_dirty=state.dirty,
         versions=package_versions(),
         census_date=None if people.census_date is None else people.census_date.date(),
+        resolution=people.resolution,
         counts=_counts(checked, table, spec.disclosure.threshold),
         atoms=_atoms(retention, spec),
         models=tuple(

@@ -33,6 +33,8 @@ class RunContent:
     record : for run.json; counts in it are suppressed already.
     config : text of config.yaml.
     retention, curves : frames of ``reporting/retention.py``, suppressed already.
+    incidence : frame of ``reporting/incidence.py``, suppressed already; None where there is only
+        one way to leave, or no cause is known.
     evaluation : scores, leaderboard, calibration and predictions.
     coefficients : by model, its `summary()`, rare terms blank already.
     kinds : by model, its kind.
@@ -44,6 +46,7 @@ class RunContent:
     config: str
     retention: pd.DataFrame
     curves: pd.DataFrame
+    incidence: pd.DataFrame | None
     evaluation: Evaluation
     coefficients: Mapping[str, pd.DataFrame]
     kinds: Mapping[str, str]
@@ -122,6 +125,8 @@ def shareable_tables(content: RunContent) -> dict[str, pd.DataFrame]:
         "rejected": _rejected(content.rejected, threshold),
         "cohorts": _cohort_sizes(content.cohorts, threshold, hidden),
     }
+    if content.incidence is not None:
+        tables["incidence"] = content.incidence
     tables |= {f"coefficients_{name}": table for name, table in content.coefficients.items()}
     return tables
 

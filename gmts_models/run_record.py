@@ -63,6 +63,8 @@ class RunRecord(_Record):
     horizons: tuple[float, ...]
     features: tuple[str, ...] = ()
     census_date: date | None = None
+    resolution: str = "unknown"
+    """How finely times are told: day, month or year."""
     scheme: str = ""
     bootstrap: int | None = None
     level: Annotated[float, Field(gt=0, lt=1)] = 0.95

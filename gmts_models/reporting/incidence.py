@@ -184,9 +184,12 @@ def _hidden(counts: Floats, groups: Bools, threshold: int) -> Bools:
     """Return (g, c + 1) which causes of which groups are not shown.
 
     A row adds up to the departures of a group, and a column to those of all, so that a hidden
-    cell takes another of its row and of its column with it.
+    cell takes another of its row and of its column with it. A cause of which nobody is known to
+    have left is hidden where the causes of others are missing: its figures would be guesses alone.
     """
     hidden = np.repeat(groups[:, None], counts.shape[1], axis=1)
+    if threshold > 1:
+        hidden[:, :-1] |= (counts[:, :-1] == 0) & (counts[:, -1:] > 0)
     for _ in range(counts.size):
         before = hidden.copy()
         for g, row in enumerate(counts):

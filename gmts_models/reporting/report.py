@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from gmts_models.reporting import model_sections, sections, words
+from gmts_models.reporting import destinations, model_sections, sections, words
 from gmts_models.reporting.headline import headline
 from gmts_models.reporting.page import page_template
 from gmts_models.reporting.plots import (
@@ -93,6 +93,8 @@ def render_report(run: RunFolder) -> str:
         curve_notes=sections.curve_notes(run),
         without_curve=sections.without_curve(run),
         retention=sections.retention(run),
+        destinations=destinations.destinations(run),
+        destinations_title=destinations.title(run),
         clock=model_sections.clock(run),
         verdict=model_sections.verdict(run),
         leaderboard=model_sections.leaderboard(run),
@@ -158,6 +160,7 @@ def _made(run: RunFolder) -> tuple[tuple[str, str], ...]:
         "Run": facts.run_name,
         "Made": f"{words.day(facts.created)}{seconds}",
         "Data": facts.source,
+        "Times": "" if facts.resolution == "unknown" else f"told by the {facts.resolution}",
         "Data fingerprint (SHA-256)": facts.data_sha256,
         "Configuration": "config.yaml in the run folder",
         "Configuration fingerprint (SHA-256)": facts.config_sha256,

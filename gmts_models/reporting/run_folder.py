@@ -60,6 +60,13 @@ _LAYOUTS = {
         of="n",
         estimates=("estimate", "se", "lower", "upper"),
     ),
+    "incidence": _Layout(
+        text=("group", "cause"),
+        numbers=("horizon_months", "incidence", "lower", "upper", "lowest", "highest"),
+        counts=("n",),
+        of="n",
+        estimates=("incidence", "lower", "upper", "lowest", "highest"),
+    ),
     "leaderboard": _Layout(
         text=("model", "kind", "verdict"),
         numbers=(
@@ -87,6 +94,9 @@ _LAYOUTS = {
     "cohorts": _Layout(text=("cohort", "specialism"), counts=("n",)),
 }
 
+_OPTIONAL = frozenset({"incidence"})
+"""Tables that a run writes only where it has something to say."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RunFolder:
@@ -96,15 +106,16 @@ class RunFolder:
     ----------
     path : the folder.
     facts : ``run.json``.
-    retention, curves, scores, leaderboard, calibration, data, rejected, cohorts : the tables of
-        these names, with text as text and everything else as floats; missing = suppressed, or
-        not estimable.
+    retention, curves, incidence, scores, leaderboard, calibration, data, rejected, cohorts : the
+        tables of these names, with text as text and everything else as floats; missing =
+        suppressed, or not estimable. A table without rows was not written.
     """
 
     path: Path
     facts: RunRecord
     retention: pd.DataFrame
     curves: pd.DataFrame
+    incidence: pd.DataFrame
     scores: pd.DataFrame
     leaderboard: pd.DataFrame
     calibration: pd.DataFrame
@@ -146,6 +157,8 @@ def _read_table(folder: Path, name: str, threshold: int) -> pd.DataFrame:
         # Read as text: a specialism may be called "NA", and a float may be written "nan".
         raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except FileNotFoundError:
+        if name in _OPTIONAL:
+            return _typed(pd.DataFrame(columns=columns, dtype=str), layout)
         raise DataError(
             f"the run has no table {name}.csv",
             where=str(path.parent),

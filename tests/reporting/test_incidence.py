@@ -87,6 +87,17 @@ def test_few_leavers_for_a_cause_are_not_shown_nor_told_by_the_others() -> None:
     assert np.isfinite(incidence_table(_people(rows), horizons=[12], threshold=3).incidence).all()
 
 
+def test_a_cause_that_is_only_guessed_is_not_shown() -> None:
+    """Nobody of B is known to have left for y, and two of its causes are missing."""
+    rows = [("A", 6.0, "x")] * 9 + [("A", 6.0, "y")] * 9 + [("A", 24.0, "stay")] * 20
+    rows += [("B", 6.0, "x")] * 9 + [("B", 6.0, None)] * 2 + [("B", 24.0, "stay")] * 20
+    found = incidence_table(_people(rows), horizons=[12], threshold=2)
+    assert np.isnan(found.incidence[2, 0, 1])
+    assert np.isfinite(incidence_table(_people(rows), horizons=[12], threshold=1).incidence).all()
+    certain = [("B", 24.0, "stay") if cause is None else (g, t, cause) for g, t, cause in rows]
+    assert incidence_table(_people(certain), horizons=[12], threshold=2).incidence[2, 0, 1] == 0
+
+
 def test_small_groups_are_hidden() -> None:
     rows = [("A", 6.0, "x")] * 9 + [("A", 24.0, "stay")] * 20 + [("C", 6.0, "x")] * 2
     found = incidence_table(_people(rows), horizons=[12], threshold=5)

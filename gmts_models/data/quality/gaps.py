@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from gmts_models.data.contract.tables import TABLES
 from gmts_models.data.people import People
 
 ALL = "All"
@@ -41,7 +42,8 @@ def count_gaps(people: People) -> pd.DataFrame:
     the trainees also by cohort. A destination is missing only of those who left, and so on.
     """
     lines: list[dict[str, Any]] = []
-    for table, frame in [("trainees", people.trainees), *people.tables.items()]:
+    read = [(name, people.tables[name]) for name in TABLES if name in people.tables]
+    for table, frame in [("trainees", people.trainees), *read]:
         for name in frame.columns:
             if name in _NOT_YET.get(table, ()):
                 continue

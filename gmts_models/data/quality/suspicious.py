@@ -13,6 +13,7 @@ from gmts_models.data.contract.columns import BY_NAME
 from gmts_models.data.contract.tables import SURVEYS
 from gmts_models.data.months import months_between
 from gmts_models.data.people import People
+from gmts_models.data.reading.cells import fold_id
 
 SUSPICIOUS_COLUMNS = ("table", "column", "what", "rows", "fix")
 
@@ -87,6 +88,11 @@ def _found(table: str, column: str, rows: Any, words: _Words) -> Found:
 
 def _trainees(people: People) -> Found:
     frame = people.trainees
+    ids = frame["trainee_id"].astype(str)
+    alike = ids.map(fold_id).duplicated(keep=False)
+    words = "ids that differ in leading zeros, case or spaces only"
+    fix = "check whether they are one person, and whose the records of each are"
+    yield from _found("trainees", "trainee_id", alike, _Words(what=words, fix=fix))
     if "age_at_start" in frame:
         youngest, oldest = USUAL_AGES
         odd = ~frame["age_at_start"].dropna().between(youngest, oldest)
