@@ -28,7 +28,7 @@ from gmts_models.evaluation.evaluate import Evaluation, evaluate
 from gmts_models.features.table import FeatureTable, build_features
 from gmts_models.models.factory import make_model
 from gmts_models.outcome import Ints
-from gmts_models.provenance import fingerprint, git_state, package_versions
+from gmts_models.provenance import fingerprint_people, git_state, package_versions
 from gmts_models.reporting.incidence import incidence_table
 from gmts_models.reporting.retention import RetentionTable, retention_curves, retention_table
 from gmts_models.run_folder import (
@@ -266,7 +266,7 @@ def _record(
         reference=evaluation.reference,
         features=table.recipe.names,
         config_sha256=config_sha256(spec),
-        data_sha256=fingerprint(people.trainees),
+        data_sha256=fingerprint_people(people.trainees, people.tables),
         seed=spec.seed,
         git_commit=state.commit,
         git_dirty=state.dirty,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -64,6 +65,18 @@ def fingerprint(frame: pd.DataFrame) -> str:
         values = pd.util.hash_pandas_object(column, index=False).to_numpy()
         digest.update(values.astype("<u8").tobytes())
     return digest.hexdigest()
+
+
+def fingerprint_people(trainees: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return one fingerprint of the trainees and all tables beside them.
+
+    Without such tables it is that of the trainees.
+    """
+    own = fingerprint(trainees)
+    if not tables:
+        return own
+    parts = [own, *(f"{name} {fingerprint(tables[name])}" for name in sorted(tables))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -14,7 +14,7 @@ import gmts_models as gm
 from gmts_models import cli
 from gmts_models.config import ExperimentConfig
 from gmts_models.config.file import config_sha256
-from gmts_models.provenance import fingerprint
+from gmts_models.provenance import fingerprint, fingerprint_people
 
 SMALL = {
     "name": "small scheme",
@@ -69,7 +69,8 @@ def test_the_record_tells_what_was_run(run: gm.Run) -> None:
     assert record["run_name"] == run.name == run.folder.name
     assert record["synthetic"] is True
     assert record["config_sha256"] == config_sha256(run.config)
-    assert record["data_sha256"] == fingerprint(run.checked.valid.trainees)
+    people = run.checked.valid
+    assert record["data_sha256"] == fingerprint_people(people.trainees, people.tables)
     assert record["versions"]["gmts_models"] == gm.__version__
     assert [model["name"] for model in record["models"]] == ["kaplan_meier", "cox", "cox_strong"]
     assert any("synthetic" in sentence for sentence in record["limits"])
@@ -118,6 +119,20 @@ def test_fingerprints_notice_every_change() -> None:
         frame.rename(columns={"a": "d"}),
     ):
         assert fingerprint(changed) != known
+
+
+def test_a_fingerprint_covers_every_table() -> None:
+    trainees, surveys = pd.DataFrame({"a": [1.0]}), pd.DataFrame({"b": [2.0]})
+    known = fingerprint_people(trainees, {"surveys": surveys})
+    assert fingerprint_people(trainees, {}) == fingerprint(trainees)
+    for tables in (
+        {},
+        {"surveys": surveys.assign(b=3.0)},
+        {"roles": surveys},
+        {"surveys": surveys, "roles": surveys.head(0)},
+    ):
+        assert fingerprint_people(trainees, tables) != known
+    assert fingerprint_people(trainees.assign(a=2.0), {"surveys": surveys}) != known
 
 
 @pytest.mark.tracking
