@@ -51,6 +51,7 @@ CASES = [
     (DATED, {"specialism": "Magic"}, "specialism", "specialism is not a label of the contract"),
     (DATED, {"degree_class": "1st"}, "degree_class", "degree_class is not a label of the contract"),
     (DATED, {"degree_class": [1]}, "degree_class", "degree_class is not text"),
+    (DATED, {"entry_route": "#REF!"}, "entry_route", "entry_route is an error of the spreadsheet"),
     (DATED, {"start_date": None}, "start_date", "start_date is missing"),
     (DATED, {"start_date": "soon"}, "start_date", "start_date is not a date"),
     (

@@ -188,6 +188,11 @@ def test_names_of_columns_are_those_of_the_database(lite):
     assert read_table(Database(lite, query=twice)).names == ("a", "a", "a")
 
 
+def test_sqlite_names_tables_in_any_case(lite):
+    assert read_table(Database(lite, table="TRAINEES")).n_rows == 2
+    assert read_table(Database(lite, table="all posts")).names == ("a.b", "a")
+
+
 def test_no_row_no_table_and_no_sheet(lite):
     with pytest.raises(DataError, match="no row") as caught:
         read_table(Database(lite, table="nobody"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 
 import numpy as np
 import openpyxl
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gmts_models.data.reading.files import read_table
+from gmts_models.data.reading.formulas import has_formulas_to_work_out
 from gmts_models.errors import DataError, InputError
 
 HEADER = "id,name,day"
@@ -160,6 +162,27 @@ def test_a_workbook_keeps_types_and_row_numbers(tmp_path):
     assert raw.names == ("id", "day", "n")
     assert cells(raw) == [[1, "b"], [day, "x"], [2.5, True]]
     assert raw.numbers.tolist() == [3, 5]
+
+
+def test_formulas_without_a_result_are_refused_and_empty_results_are_not(tmp_path):
+    """A day of leaving that is a formula would be empty: everyone would have stayed."""
+    path = workbook(tmp_path / "a.xlsx", people=[["id", "left"], [1, "=TODAY()"]], notes=[["x"]])
+    with pytest.raises(DataError, match="formulas without a result") as caught:
+        read_table(path, sheet="people")
+    assert caught.value.where == "a.xlsx"
+    assert read_table(workbook(path, people=[["id"], [1]])).n_rows == 1
+    cells = (
+        b'<c r="A1"><f>B1</f><v>2</v></c><c r="A2" t="str"><f>IF(1,"","x")</f><v></v></c>',
+        b'<c r="A1"><f>1+</f></c>',
+        b'<x:c r="A1" s="3"><x:f t="shared" si="0"/><x:v/></x:c>',
+    )
+    found = []
+    for number, sheet in enumerate(cells):
+        with zipfile.ZipFile(tmp_path / f"{number}.zip", "w") as archive:
+            archive.writestr("sheet.xml", sheet)
+        book = (tmp_path / f"{number}.zip").read_bytes()
+        found.append(has_formulas_to_work_out(book, "sheet.xml"))
+    assert found == [False, True, True]
 
 
 def test_a_sheet_is_asked_for_not_guessed(tmp_path):

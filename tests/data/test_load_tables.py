@@ -148,6 +148,37 @@ def test_a_broken_rule_rejects_the_row_and_says_why(table, changes, column, reas
     assert checked.rejected["fix"].str.len().gt(10).all()
 
 
+@pytest.mark.parametrize("written", ["7", 7, "007", "7 0", "A07", "\u00e9"])
+def test_ids_match_in_every_character_and_the_fix_says_where_they_almost_do(written):
+    """Known are 007, 0 0 70, a07 and e: none is the last of these, and the others are almost."""
+    known = (
+        TRAINEES.head(1)
+        .drop(columns="trainee_id")
+        .merge(pd.DataFrame({"trainee_id": ["007", "0 0 70", "a07", "e"]}), how="cross")
+    )
+    tables = {"surveys": pd.DataFrame({"trainee_id": ["e", written], "date": ["2020-01-31"] * 2})}
+    checked = load_trainees(known, census_date=CENSUS, tables=tables)
+    fixes = checked.rejected["fix"].tolist()
+    if written == "007":
+        assert fixes == []
+        return
+    assert rejected(checked, "surveys") == [
+        [1, "trainee_id", "trainee_id is not in the table of trainees"]
+    ]
+    assert ("leading zeros, case or spaces" in fixes[0]) == (written != "\u00e9")
+
+
+def test_a_table_whose_ids_all_lost_their_zeros_says_so():
+    known = TRAINEES.assign(trainee_id=["001", "002", "003"])
+    with pytest.raises(DataError, match=r"not in the table of trainees \(3\)") as caught:
+        load_trainees(
+            known,
+            census_date=CENSUS,
+            tables={"surveys": pd.DataFrame({"trainee_id": [1, 2, 3], "date": ["2020-01-31"] * 3})},
+        )
+    assert "leading zeros" in caught.value.fix
+
+
 @pytest.mark.parametrize("reason", sorted({(case[2], case[3]) for case in CASES}))
 def test_the_page_lists_the_reason(reason):
     column, words = reason

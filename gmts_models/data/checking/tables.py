@@ -23,6 +23,7 @@ from gmts_models.data.checking.records import (
 from gmts_models.data.checking.rejections import Problem, Violation, rejected_rows, violation
 from gmts_models.data.contract.tables import Table
 from gmts_models.data.months import Days
+from gmts_models.data.reading.cells import fold_id
 from gmts_models.outcome import Bools, Ints
 
 _DAY = np.timedelta64(1, "D")
@@ -87,7 +88,7 @@ def check_table(table: Table, records: Records, roster: Roster) -> TableCheck:
     if table.personal:
         owner = np.asarray(roster.ids.get_indexer(pd.Index(records.text("trainee_id"))))
         orphans = list(_orphans(records, owner, roster))
-        unusable |= rejected_rows(orphans[:1], n)
+        unusable |= rejected_rows(orphans[:2], n)
         found += orphans
     found += _conflicts(table, records)
     if table.end is not None:
@@ -115,11 +116,24 @@ def _orphans(records: Records, owner: Ints, roster: Roster) -> Iterator[Violatio
     ids = pd.Index(records.text("trainee_id"))
     nobody = (owner < 0) & ~records.empty("trainee_id")
     rejected = nobody & np.asarray(ids.isin(roster.rejected))
+    unknown = nobody & ~rejected
+    known = {fold_id(each) for each in roster.ids.append(roster.rejected)}
+    levels = {each: fold_id(each) in known for each in pd.unique(ids[unknown])}
+    alike = np.zeros(len(ids), dtype=bool)
+    alike[unknown] = ids[unknown].map(levels)
+    reason = "trainee_id is not in the table of trainees"
     yield violation(
-        nobody & ~rejected,
+        unknown & ~alike,
         "trainee_id",
-        "trainee_id is not in the table of trainees",
+        reason,
         "correct it, add the trainee, or leave the row out; ids match where every character does",
+    )
+    yield violation(
+        alike,
+        "trainee_id",
+        reason,
+        "write it as the table of trainees does: one there differs only in leading zeros, case or "
+        "spaces; in a spreadsheet a column of text keeps its zeros",
     )
     yield violation(
         rejected,

@@ -128,6 +128,11 @@ def fold_label(label: str) -> str:
     return " ".join(words.split()).casefold()
 
 
+def fold_id(identifier: str) -> str:
+    """Return what is alike of ids that were written in two ways: 00a12 and "A12", 00 and 0."""
+    return re.sub(r"^0+(?=.)", "", re.sub(r"\s", "", identifier)).casefold()
+
+
 def _factorize(column: pd.Series[Any]) -> tuple[Ints, list[Any]]:
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes = np.asarray(column.cat.codes, dtype=np.int64)

@@ -24,7 +24,7 @@ from gmts_models.data.reading import database_errors as errors
 from gmts_models.errors import DataError, GmtsError, InputError
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, CursorResult, Engine
+    from sqlalchemy import URL, Connection, CursorResult, Engine, Inspector
 
 Answer = TypeVar("Answer")
 
@@ -262,13 +262,22 @@ def _select(connection: Connection, database: Database) -> CursorResult[Any]:
     return connection.execute(statement, execution_options=options)
 
 
+def _as_written(inspector: Inspector, name: str) -> str:
+    """Return a table's name in its own case: SQLite finds it in any, its list of keys does not."""
+    if inspector.dialect.name != "sqlite":
+        return name
+    every = [*inspector.get_table_names(), *inspector.get_view_names()]
+    alike = [each for each in every if each.casefold() == name.casefold()]
+    return alike[0] if len(alike) == 1 else name
+
+
 def _find_table(connection: Connection, name: str, source: str) -> tuple[str | None, str]:
     """Return schema and name of a table; a name with a dot may be both or one."""
     import sqlalchemy as sa
 
     inspector = sa.inspect(connection)
     if inspector.has_table(name):
-        return None, name
+        return None, _as_written(inspector, name)
     schemas = inspector.get_schema_names()
     for dot in [place for place, sign in enumerate(name) if sign == "."]:
         schema, bare = name[:dot], name[dot + 1 :]

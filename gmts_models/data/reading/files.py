@@ -27,6 +27,7 @@ import pyarrow.parquet
 from openpyxl.utils.exceptions import InvalidFileException
 
 from gmts_models.data.reading.database import Database, fetch
+from gmts_models.data.reading.formulas import has_formulas_to_work_out
 from gmts_models.errors import DataError, InputError
 from gmts_models.outcome import Ints
 
@@ -297,6 +298,7 @@ def _from_workbook(data: bytes, sheet: str | None, name: str) -> RawTable:
                 page.reset_dimensions()  # some programs state them wrongly
                 cells = enumerate(page.iter_rows(values_only=True), start=1)
                 filled = [(i, row) for i, row in cells if not _is_blank(row)]
+                to_work_out = has_formulas_to_work_out(data, page._worksheet_path.lstrip("/"))
     except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError) as error:
         if isinstance(error, DataError | InputError):
             raise
@@ -308,6 +310,12 @@ def _from_workbook(data: bytes, sheet: str | None, name: str) -> RawTable:
             if locked
             else "open it in a spreadsheet and save it as .xlsx again",
         ) from None
+    if to_work_out:
+        raise DataError(
+            "the sheet has formulas without a result, whose cells would pass for empty",
+            where=name,
+            fix="open it in a spreadsheet and save it, which works them out; or save it as CSV",
+        )
     if not filled:
         raise DataError("the sheet is empty", where=name, fix=_EXPORT_AGAIN)
     numbers = np.array([i for i, _ in filled])

@@ -34,6 +34,10 @@ CAUSE_UNKNOWN = frozenset({"unknown", "not known"})
 _MOST_SUGGESTIONS = 200
 """A column of more labels is not the category that it was taken for: comparing takes long."""
 
+_FORMULA_ERRORS = frozenset(
+    ("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#SPILL!", "#CALC!")
+)
+
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
@@ -152,6 +156,11 @@ def _label_reader(column: Column, cells: Cells) -> Callable[[Value], str | Probl
         if column.name == "cohort" and isinstance(value, dt.date):
             return f"{value:%Y-%m}"  # what a spreadsheet makes of 2019-09
         label = as_text(value)
+        if label in _FORMULA_ERRORS:
+            return Problem(
+                reason=f"{column.name} is an error of the spreadsheet",
+                fix="mend the formula, or leave the cell empty",
+            )
         if column.name == "destination" and fold_label(label) in CAUSE_UNKNOWN:
             return ""
         if column.allowed is None:

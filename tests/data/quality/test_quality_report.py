@@ -134,6 +134,12 @@ def test_odd_trainees() -> None:
     }
 
 
+def test_ids_that_are_almost_the_same_are_told() -> None:
+    ids = ["007", "7", "A1", "a 1", "0", "00", "70"] + [f"T{i:03d}" for i in range(33)]
+    found = told(people(trainees(trainee_id=ids)))
+    assert found == {"ids that differ in leading zeros, case or spaces only": 6}
+
+
 def test_odd_placements() -> None:
     who = [f"T{i:03d}" for i in range(40)]
     frame = pd.DataFrame(
