@@ -118,7 +118,8 @@ def missing_sensitivity(
 
     Notes
     -----
-    Columns without any value take no part. People are drawn again within their specialism, with
+    Columns without any value take no part. Someone of several rows is a complete case if all of
+    them are. People are drawn again within their specialism, with
     all their rows, and their attributes are taken as they are: the intervals are about the risk of
     these people. From each of the m data sets is drawn ``bootstrap / m`` times, at least twice,
     since Rubin's rules average the variance over them. Retention is pooled, and its intervals are
@@ -135,8 +136,9 @@ def missing_sensitivity(
     if not len(table):
         raise InputError("the table has no rows", where="table")
     useful = table.X.loc[:, table.X.notna().any()]
-    whole = useful.notna().all(axis=1).to_numpy()
-    if whole.all():
+    gaps = useful.isna().any(axis=1).to_numpy()
+    whole = ~np.isin(table.y.people, table.y.people[gaps])
+    if not gaps.any():
         raise InputError("no value is missing, so there is nothing to compare", where="table.X")
     if complete_cases:
         _refuse_few(table, whole, useful)

@@ -145,6 +145,33 @@ def test_a_column_without_any_value_takes_no_part(table: FeatureTable) -> None:
     assert not found.coefficients["term"].str.contains("nothing").any()
 
 
+def test_people_of_several_rows_are_complete_as_a_whole(table: FeatureTable) -> None:
+    y = table.y
+    twice = np.repeat(np.arange(len(table)), 2)
+    first = np.arange(len(twice)) % 2 == 0
+    middle = y.exit[twice] / 2
+    rows = Outcome(
+        np.where(first, 0, middle),
+        np.where(first, middle, y.exit[twice]),
+        np.where(first, 0, y.left[twice]),
+        ids=twice,
+    )
+    keep = np.flatnonzero(y.exit[twice] > 0)
+    X = table.X.iloc[twice].reset_index(drop=True)
+    X.loc[first, "in_service"] = X.loc[first, "in_service"].where(np.arange(len(table)) > 9)
+    long = dataclasses.replace(
+        table,
+        X=X.iloc[keep].reset_index(drop=True),
+        y=rows[keep],
+        specialism=table.specialism.iloc[twice[keep]].reset_index(drop=True),
+    )
+    found = missing_sensitivity(gm.CoxPH(alpha=1), long, m=2, bootstrap=4, horizons=[12])
+    gap = long.X.isna().any(axis=1).to_numpy()
+    people = np.unique(long.y.people[gap])
+    assert found.rows["n"].iloc[-1] == (~np.isin(long.y.people, people)).sum()
+    assert found.rows["failed"].tolist() == [0, 0, 0]
+
+
 def test_people_are_drawn_whole_and_within_strata() -> None:
     people = np.array([3, 0, 0, 1, 2, 2, 2, 4])
     strata = np.array([0, 0, 0, 1, 1, 1, 1, 1])
