@@ -135,7 +135,7 @@ def closest(word: str, among: Iterable[str]) -> str | None:
 def did_you_mean(word: str, among: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the likeliest of some names, or nothing."""
     close = closest(word, among)
-    return f"; did you mean '{close}'?" if close else ""
+    return f"; did you mean '{clip(close)}'?" if close else ""
 
 
 def _fold(word: str) -> str:

@@ -55,7 +55,7 @@ def _features_differ(tree: Tree) -> Iterator[Problem]:
 
 def _grouped_by_a_feature(tree: Tree) -> Iterator[Problem]:
     features = tree.get("features")
-    if not isinstance(features, list):
+    if not isinstance(features, list) or "default" in features:
         return
     for number, model in enumerate(_list(tree.get("models"))):
         if not isinstance(model, dict):

@@ -46,7 +46,8 @@ MEANINGS = {
     "ExperimentConfig.endpoint": "What counts as leaving.",
     "ExperimentConfig.evaluation": "How models are judged.",
     "ExperimentConfig.features": "What models learn from; the default is what the data have, "
-    "without the user's own protected characteristics; see docs/features.md.",
+    "without the user's own protected characteristics; among other names `default` stands for all "
+    "of it; see docs/features.md.",
     "ExperimentConfig.horizons": "Months at which retention and risk are stated; increasing.",
     "ExperimentConfig.models": "What is compared; names differ.",
     "ExperimentConfig.name": "Of the experiment, here and in MLflow.",

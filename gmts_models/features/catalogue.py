@@ -47,6 +47,9 @@ ON_REQUEST = frozenset(
 market are much the same for everyone of a cohort, so that at one time since the start they stand in
 for the cohort, and for each other. The rest follow, or nearly so, from features of the recipe."""
 
+LEAST_KNOWN = 0.05
+"""Share of the rows of which a feature of the default recipe must be known."""
+
 _KINDS = ("category", "number", "flag")
 
 
@@ -75,8 +78,8 @@ def default_names(people: People, known: Known) -> tuple[str, ...]:
     """Return the default recipe: the built-in attributes, and the user's own unprotected ones.
 
     Left out are those `ON_REQUEST`, the user's own series of the labour market with them, and what
-    says nothing on these prediction dates: an attribute without a single value, and, specialism
-    apart, one with the same value for everyone.
+    says nothing on these prediction dates: an attribute that is known of next to nobody, and,
+    specialism apart, one with the same value for everyone.
     """
     ready = available(people)
     names = (name for name in wanted_names(people) if name in ready)
@@ -93,10 +96,15 @@ def wanted_names(people: People) -> list[str]:
 
 
 def tells(name: str, values: pd.Series) -> bool:
-    """Whether the values of a feature say anything; the specialism is kept all the same."""
+    """Whether the values of a feature say anything; the specialism is kept all the same.
+
+    They do where they differ and are known of `LEAST_KNOWN` of the rows: of fewer, a model would
+    learn what a handful of people did.
+    """
     if name == "specialism":
         return True
-    return bool(values.notna().any()) and len(values.unique()) > 1
+    known = float(values.notna().mean()) if len(values) else 0.0
+    return known > 0 and known >= LEAST_KNOWN and len(values.unique()) > 1
 
 
 def _is_there(attribute: Attribute, people: People) -> bool:

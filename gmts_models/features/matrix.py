@@ -20,17 +20,22 @@ LANDMARK = "landmark"
 
 _SAME_AS_LANDMARK = "tenure_months"
 
+DEFAULT = "default"
+"""Stands for the default recipe, alone or among other names."""
+
 Features = Literal["default"] | Sequence[str]
 
 
 def candidates(people: People, features: Features, own: Sequence[Attribute]) -> list[Attribute]:
     """Return the attributes that may become features, whether or not they tell people apart."""
-    ready, added = available(people, own), [each.name for each in own]
-    if features != "default":
-        names = [features] if isinstance(features, str) else list(features)
-    else:
-        names = wanted_names(people)
-    return [ready[name] for name in dict.fromkeys([*names, *added]) if name in ready]
+    ready, names = available(people, own), []
+    for name in [*_listed(features), *(each.name for each in own)]:
+        names += wanted_names(people) if name == DEFAULT else [name]
+    return [ready[name] for name in dict.fromkeys(names) if name in ready]
+
+
+def _listed(features: Features) -> list[str]:
+    return [features] if isinstance(features, str) else list(features)
 
 
 def make_matrix(
@@ -46,23 +51,23 @@ def make_matrix(
     Parameters
     ----------
     people, features, own : as of `build_features`. Of the default recipe there is what says
-        something on these dates, and all of the user's own attributes.
+        something on these dates; what is named, and the user's own attributes, are always there.
     rows : n.
     stacked : whether the rows are landmarks.
     """
-    if features != "default":
-        names = [features] if isinstance(features, str) else list(features)
-        return make_features(people, [*names, *(each.name for each in own)], rows, own)
-    chosen = candidates(people, "default", own)
+    named = [*_listed(features), *(each.name for each in own)]
+    if DEFAULT not in named:
+        return make_features(people, named, rows, own)
+    chosen = candidates(people, features, own)
     _check_known(people, chosen, rows)
     known = known_on(people, rows.person, rows.on)
-    added, there = {each.name for each in own}, {each.name for each in chosen}
+    added, there = {*named} - {DEFAULT, LANDMARK}, {each.name for each in chosen}
     if lacking := sorted(added - there):
-        raise _no_feature(lacking[0], there, own)
+        raise _no_feature(lacking[0], available(people, own), own)
     skipped = {_SAME_AS_LANDMARK} - added if stacked else set()
     made = {each.name: each.values(known) for each in chosen if each.name not in skipped}
     kept = {name: each for name, each in made.items() if name in added or tells(name, each)}
-    if stacked:
+    if stacked or LANDMARK in named:
         kept[LANDMARK] = pd.Series(rows.months)
     return pd.DataFrame(kept, index=pd.RangeIndex(len(rows.person)))
 

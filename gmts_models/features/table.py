@@ -103,6 +103,7 @@ def build_features(
     landmarks: Iterable[int] | None = None,
     features: Features = "default",
     attributes: Sequence[Attribute] = (),
+    competing: bool = False,
 ) -> FeatureTable:
     """Derive the attributes known on the prediction date, and the outcome after it.
 
@@ -117,7 +118,9 @@ def build_features(
         at which the person is at risk, one landmark after the other, indexed 0..n-1. By default X
         then has the feature "landmark". In place of `at`.
     features : names, or "default" for the built-in ones whose columns are there and the user's
-        own that are not protected characteristics.
+        own that are not protected characteristics; among other names "default" stands for these.
+    competing : whether an exit that ends the risk is an event with a cause of its own
+        (`build_outcome`), as models of several causes need it.
     attributes : the user's own functions of what is known; they become features too.
 
     Raises
@@ -140,7 +143,7 @@ def build_features(
             fix="say one of the two",
         )
     dates: tuple[At, ...] = (when,) if marks is None else tuple(each or "start" for each in marks)
-    followed = build_outcome(people, endpoint)
+    followed = build_outcome(people, endpoint, competing=competing)
     parts = [restart(people, followed, endpoint, date) for date in dates]
     rows = stack([pick(ask(people, d), p.rows) for d, p in zip(dates, parts, strict=True)])
     # At the start X is that of everyone, whatever became of them.

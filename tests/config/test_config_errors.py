@@ -828,6 +828,16 @@ def garbled(draw: st.DrawFn) -> str:
     return text
 
 
+def test_a_suggestion_is_on_one_line() -> None:
+    Path("bad.yaml").write_text(
+        "name: a\ndata: {source: synthetic}\nfeatures: [\"specialism\\n\"]\n"
+        "models: [{kind: kaplan_meier}]\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError, match=r"did you mean 'specialism'\?"):
+        read_config("bad.yaml")
+
+
 @settings(
     max_examples=150,
     deadline=None,

@@ -8,6 +8,7 @@ import pytest
 
 from gmts_models.data.contract.columns import BY_NAME, Column
 from gmts_models.data.people import People
+from gmts_models.data.synthetic.scheme import simulate_trainees
 from gmts_models.errors import InputError
 from gmts_models.features.built_in import start
 from gmts_models.features.catalogue import available, default_names
@@ -78,3 +79,37 @@ def test_unknown_features_are_named(people: People) -> None:
 def test_the_repr_shows_no_rows(people: People) -> None:
     assert "night" not in repr(build_features(people))
     assert repr(people) == "People(n=3, columns=11, census 2021-09-03)"
+
+
+def test_the_default_recipe_stands_among_other_names(people: People) -> None:
+    default = list(build_features(people).X.columns)
+    both = build_features(people, features=["default", "gender", "commute_minutes"])
+    assert list(both.X.columns) == [*default, "gender"]
+    assert both.recipe.names == (*default, "gender")
+    with pytest.raises(InputError, match="did you mean 'gender'"):
+        build_features(people, features=["default", "gendre"])
+
+
+def test_what_is_known_of_a_handful_is_no_default() -> None:
+    """Of 100 people two have an answer: by name it is a feature, by default it is none."""
+    frame = pd.DataFrame(
+        {
+            "trainee_id": [str(i) for i in range(100)],
+            "specialism": ["A", "B"] * 50,
+            "start_date": pd.Timestamp("2019-09-02"),
+            "last_seen_date": pd.Timestamp("2021-09-03"),
+            "joining_survey": [3.0, 4.0] + [np.nan] * 98,
+            "commute_minutes": [3.0, 4.0] * 4 + [np.nan] * 92,
+        }
+    )
+    few = People(trainees=frame, scheme="any", census_date=pd.Timestamp("2021-09-03"))
+    assert list(build_features(few).X.columns) == ["specialism", "commute_minutes"]
+    assert build_features(few, features=["joining_survey"]).X["joining_survey"].notna().sum() == 2
+
+
+def test_completing_may_compete() -> None:
+    people = simulate_trainees(3, cohorts=[2018, 2019], census_date="2023-09-01")
+    table = build_features(people, at=12, endpoint="left_scheme", competing=True)
+    assert table.y.causes == ("withdrew", "completed")
+    # Time restarts: who completes two years after the start does so twelve months on.
+    assert set(np.unique(table.y.exit[table.y.event == 2])) == {12.0, 18.0}
