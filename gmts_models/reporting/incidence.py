@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.linalg import null_space
 
 from gmts_models.config import Endpoint
 from gmts_models.data.endpoints import build_outcome
@@ -130,21 +131,28 @@ def incidence_table(
     )
     parts = [np.arange(len(y)) if name == ALL else _rows(labels, name) for name in names]
     found = [_estimate(y, part, drawn, months, c, level) for part in parts]
-    counts = np.array([_counts(y.event[part], c) for part in parts])
     n = np.array([float(len(part)) for part in parts])
-    groups = np.r_[n[0] < threshold, hidden_groups(pd.Series(n[1:]), threshold)]
-    hidden = _hidden(counts, groups, threshold)
+    nameless = n[0] - n[1:].sum()
+    shut = hidden_groups(pd.Series(n[1:]), threshold, others=nameless)
+    groups = np.r_[n[0] < threshold, shut]
+    counts = np.array([_counts(y.event[part], c) for part in parts])
+    hidden, unknown = _hidden(counts, groups, threshold)
     few = np.array([_few_at_risk(y, part, months, threshold) for part in parts])
-    blank = hidden[:, None, :c] | few[:, :, None]
+    blank = hidden[:, None, :] | few[:, :, None]
+    # Between the bounds of any cause lie the departures without one.
+    bounds = blank | unknown[:, None, None]
     return IncidenceTable(
         groups=names,
         causes=y.causes,
         horizons=months,
         n=np.where(groups, np.nan, n),
-        unknown=np.where(hidden[:, c], np.nan, [each.missing for each in found]),
+        unknown=np.where(unknown, np.nan, [each.missing for each in found]),
         **{
-            name: np.where(blank, np.nan, [getattr(each, name) for each in found])
-            for name in ("incidence", "lower", "upper", "lowest", "highest")
+            name: np.where(where, np.nan, [getattr(each, name) for each in found])
+            for name, where in (
+                *dict.fromkeys(("incidence", "lower", "upper"), blank).items(),
+                *dict.fromkeys(("lowest", "highest"), bounds).items(),
+            )
         },
         level=level,
         threshold=threshold,
@@ -180,17 +188,50 @@ def _few_at_risk(y: Outcome, part: Ints, months: Floats, threshold: int) -> Bool
     return np.asarray((at_risk < threshold) & (at_risk > 0))
 
 
-def _hidden(counts: Floats, groups: Bools, threshold: int) -> Bools:
-    """Return (g, c + 1) which causes of which groups are not shown.
+def _hidden(counts: Floats, groups: Bools, threshold: int) -> tuple[Bools, Bools]:
+    """Return (g, c) which causes of which groups are not shown, and (g,) whose missing causes.
 
     A row adds up to the departures of a group, and a column to those of all, so that a hidden
-    cell takes another of its row and of its column with it. A cause of which nobody is known to
-    have left is hidden where the causes of others are missing: its figures would be guesses alone.
+    cell takes others of its row and of its column with it, until no sum tells of a small one. A
+    cause of which nobody is known to have left is hidden where the causes of others are missing:
+    its figures would be guesses alone.
     """
-    hidden = np.repeat(groups[:, None], counts.shape[1], axis=1)
+    rest = counts[:1] - counts[1:].sum(axis=0)  # those without a label: never shown
+    every = np.vstack([counts, rest])
+    known, missing = every[:, :-1], every[:, -1]
+    shut, off = np.r_[groups, False], np.r_[groups, groups[1:].any()]
+    unknown = np.r_[
+        groups[0] | (0 < missing[0] < threshold),
+        suppress_counts(
+            pd.Series(missing[1:]), threshold, total_published=True, also=shut[1:]
+        ).isna(),
+    ]
+    hidden = np.repeat(shut[:, None], known.shape[1], axis=1)
     if threshold > 1:
-        hidden[:, :-1] |= (counts[:, :-1] == 0) & (counts[:, -1:] > 0)
-    for _ in range(counts.size):
+        hidden |= (known == 0) & (missing[:, None] > 0)
+    hidden = _hide_sums(known, hidden, threshold)
+    while (told := _told(known, hidden, off, threshold)).any():
+        hidden.flat[_companion(known, hidden, told)] = True
+        hidden = _hide_sums(known, hidden, threshold)
+    return hidden[:-1], unknown[:-1]
+
+
+def _companion(counts: Floats, hidden: Bools, told: Bools) -> int:
+    """Return the cell to hide with the first that is told: the smallest of its row or column."""
+    row, column = np.argwhere(told)[0]
+    near = np.zeros_like(hidden)
+    near[row] = hidden[row].sum() == 1 or hidden[:, column].sum() > 1
+    near[:, column] |= hidden[:, column].sum() == 1 or hidden[row].sum() > 1
+    shown = ~hidden
+    choices = (near & shown & (counts > 0), near & shown, shown & (counts > 0), shown)
+    choice = next(each for each in choices if each.any())  # where all are hidden, none is told
+    return int(np.argmin(np.where(choice, counts, np.inf)))
+
+
+def _hide_sums(counts: Floats, hidden: Bools, threshold: int) -> Bools:
+    """Hide small counts, and others until no row and no column of groups tells of them."""
+    hidden = hidden.copy()
+    while True:
         before = hidden.copy()
         for g, row in enumerate(counts):
             hidden[g] = suppress_counts(
@@ -201,5 +242,23 @@ def _hidden(counts: Floats, groups: Bools, threshold: int) -> Bools:
                 pd.Series(column), threshold, total_published=True, also=hidden[1:, k]
             ).isna()
         if (hidden == before).all():
-            break
-    return hidden
+            return hidden
+
+
+def _told(counts: Floats, hidden: Bools, off: Bools, threshold: int) -> Bools:
+    """Return the small hidden counts that all sums together still tell.
+
+    The sums are linear equations of the hidden counts: a count that is 0 throughout their null
+    space has one value only. Nothing is told of the departures of groups that are `off`; and of a
+    single cause they are the count itself, which retention hides where it is small.
+    """
+    g, c = counts.shape
+    rows = np.kron(np.eye(g), np.ones(c))[~off] if c > 1 else np.empty((0, g))
+    columns = np.kron(np.r_[1.0, np.full(g - 1, -1.0)], np.eye(c))
+    free = np.ones(int(hidden.sum()), dtype=bool)
+    if free.size:
+        equations = np.vstack([rows, columns])[:, hidden.ravel()]
+        free = np.abs(null_space(equations)).sum(axis=1) > 1e-9
+    told = np.zeros_like(hidden)
+    told[hidden] = ~free
+    return np.asarray(told & (counts > 0) & (counts < threshold))

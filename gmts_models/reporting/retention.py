@@ -119,7 +119,9 @@ def retention_table(
     left = np.array([float(part.left.sum()) for part in parts])
     first_day = np.array([float((part.left & (part.exit == 0)).sum()) for part in parts])
     followed_then = np.array([float((part.entry == 0).sum()) for part in parts])
-    hidden = np.r_[n[0] < threshold, hidden_groups(pd.Series(n[1:]), threshold)]
+    sizes = pd.Series(n[1:])
+    nameless = n[0] - n[1:].sum()
+    hidden = np.r_[n[0] < threshold, hidden_groups(sizes, threshold, others=nameless)]
     few = (first_day > 0) & (first_day < threshold)
     with np.errstate(divide="ignore", invalid="ignore"):
         atom = np.where(hidden | few, np.nan, first_day / followed_then)
@@ -146,10 +148,16 @@ def retention_table(
     )
 
 
-def hidden_groups(sizes: pd.Series[Any], threshold: int) -> npt.NDArray[np.bool_]:
-    """Tell which groups are not shown: the small ones, and those that would tell of them."""
-    shown = suppress_counts(sizes, threshold, total_published=True)
-    return np.asarray(shown.isna() | (sizes < threshold), dtype=bool)
+def hidden_groups(
+    sizes: pd.Series[Any], threshold: int, *, others: float = 0
+) -> npt.NDArray[np.bool_]:
+    """Tell which groups are not shown: the small ones, and those that would tell of them.
+
+    `others` are the people of no group, who are in the total: a group that is never shown.
+    """
+    every = np.r_[sizes.to_numpy(float), others]
+    shown = suppress_counts(pd.Series(every), threshold, total_published=True).to_numpy()
+    return np.asarray(np.isnan(shown) | (every < threshold))[:-1]
 
 
 def retention_curves(
@@ -238,10 +246,11 @@ def _last_upper(curve: SurvivalCurve) -> float:
 
 
 def _hide(counts: Floats, threshold: int, groups: npt.NDArray[np.bool_]) -> Floats:
-    """Suppress small counts and hidden groups; the first row is the total of the others."""
+    """Suppress small counts and hidden groups; the first row is all, those of no group too."""
     shown = counts.astype(float)
     for column in shown.T:
-        parts = pd.Series(column[1:])
-        column[1:] = suppress_counts(parts, threshold, total_published=True, also=groups[1:])
+        parts = pd.Series(np.r_[column[1:], column[0] - column[1:].sum()])
+        off = np.r_[groups[1:], False]
+        column[1:] = suppress_counts(parts, threshold, total_published=True, also=off)[:-1]
         column[0] = suppress_counts(pd.Series(column[:1]), threshold, also=groups[:1]).iloc[0]
     return shown

@@ -6,14 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
+from scipy.optimize import linprog
 
 import gmts_models as gm
 from gmts_models.data.people import People
 from gmts_models.data.synthetic import assumptions as assumed
 from gmts_models.errors import InputError, NotEstimableError
-from gmts_models.reporting.incidence import incidence_table
+from gmts_models.reporting.incidence import IncidenceTable, incidence_table
 from gmts_models.reporting.retention import retention_table
 
 
@@ -96,6 +98,72 @@ def test_a_cause_that_is_only_guessed_is_not_shown() -> None:
     assert np.isfinite(incidence_table(_people(rows), horizons=[12], threshold=1).incidence).all()
     certain = [("B", 24.0, "stay") if cause is None else (g, t, cause) for g, t, cause in rows]
     assert incidence_table(_people(certain), horizons=[12], threshold=2).incidence[2, 0, 1] == 0
+
+
+def _leavers(counts: npt.NDArray[np.int64]) -> People:
+    """Make people of g groups who left by cause, the last of which is missing, and 20 who stay."""
+    rows: list[tuple[str, float, str | None]] = []
+    for g, row in enumerate(counts):
+        causes = [*(f"c{k}" for k in range(len(row) - 1)), None]
+        for cause, count in zip(causes, row, strict=True):
+            rows += [(f"G{g}", 6.0, cause)] * count
+        rows += [(f"G{g}", 24.0, "stay")] * 20
+    return _people(rows)
+
+
+def _told(counts: npt.NDArray[np.int64], table: IncidenceTable) -> list[tuple[int, int]]:
+    """Return the cells below 5 that who knows the departures of each group can work out."""
+    cells = np.arange(counts.size).reshape(counts.shape)
+    groups = [cells, *cells[:, None, :]]
+    known = [set(row) for row in cells]
+    for i, mine in enumerate(groups):
+        for k in range(counts.shape[1] - 1):
+            if np.isfinite(table.lowest[i, 0, k]):
+                known.append(set(mine[:, k]))
+            if np.isfinite(table.highest[i, 0, k]):
+                known.append({*mine[:, k], *mine[:, -1]})
+        if np.isfinite(table.unknown[i]):
+            known.append(set(mine[:, -1]))
+    sums = np.array([[float(cell in each) for cell in cells.flat] for each in known])
+    values = sums @ counts.ravel()
+    found = []
+    for cell in np.flatnonzero((counts.ravel() > 0) & (counts.ravel() < 5)):
+        unit = np.eye(counts.size)[cell]
+        least, most = (sign * linprog(sign * unit, A_eq=sums, b_eq=values).fun for sign in (1, -1))
+        if most - least < 1 - 1e-6:
+            found.append((int(cell) // counts.shape[1], int(cell) % counts.shape[1]))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_no_small_count_can_be_worked_out_from_what_is_shown(seed: int) -> None:
+    """Everyone is followed to the end, so that shares times people are counts."""
+    rng = np.random.default_rng(seed)
+    shape = (rng.integers(1, 5), rng.integers(3, 6))
+    counts = rng.choice([0, 0, 1, 2, 3, 5, 8, 13, 20], size=shape)
+    counts[0, :-1] += 5
+    table = incidence_table(_leavers(counts), horizons=[12], imputations=2)
+    assert _told(counts, table) == []
+
+
+def test_few_missing_causes_are_not_told_by_the_bounds() -> None:
+    counts = np.array([[20, 20, 2], [20, 20, 9], [20, 20, 9]])
+    found = incidence_table(_leavers(counts), horizons=[12])
+    np.testing.assert_array_equal(np.isnan(found.unknown), [False, True, True, False])
+    np.testing.assert_array_equal(np.isnan(found.highest[:, 0, 0]), np.isnan(found.unknown))
+    np.testing.assert_array_equal(np.isnan(found.lowest[:, 0, 0]), np.isnan(found.unknown))
+    assert np.isfinite(found.incidence).all()
+
+
+def test_people_without_a_label_are_a_group_that_subtraction_must_not_tell() -> None:
+    rows = [("A", 6.0, "x")] * 9 + [("A", 24.0, "stay")] * 20
+    rows += [("B", 6.0, "x")] * 9 + [("B", 24.0, "stay")] * 30 + [("C", 6.0, "x")] * 2
+    people = _people(rows)
+    people.trainees["team"] = people.trainees["specialism"].replace("C", None)
+    found = incidence_table(people, "team", horizons=[12])
+    assert found.groups == ("All", "A", "B")
+    np.testing.assert_array_equal(np.isnan(found.n), [False, True, False])
+    np.testing.assert_array_equal(np.isnan(found.incidence[:, 0, 0]), [False, True, False])
 
 
 def test_small_groups_are_hidden() -> None:

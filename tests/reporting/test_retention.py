@@ -157,3 +157,17 @@ def test_post_scheme_states_those_who_leave_at_completion() -> None:
     table = retention_table(people, horizons=[3, 12], endpoint="post_scheme")
     assert table.atom[0] == pytest.approx(0.2)
     np.testing.assert_allclose(table.retention[0], [32 / 40, 26 / 40])
+
+
+def test_people_without_a_label_are_a_group_that_subtraction_must_not_tell() -> None:
+    """Two of nobody's team, who both left: all less A and B would tell of them."""
+    people = _people(["A"] * 20 + ["B"] * 30 + ["C"] * 2, [9.0] * 52, [0] * 50 + [1] * 2)
+    people.trainees["team"] = people.trainees["specialism"].replace("C", None)
+    table = retention_table(people, "team", horizons=[6])
+    assert table.groups == ("All", "A", "B")
+    np.testing.assert_array_equal(np.isnan(table.n), [False, True, False])
+    np.testing.assert_array_equal(np.isnan(table.at_risk[:, 0]), [False, True, False])
+    np.testing.assert_array_equal(np.isnan(table.retention[:, 0]), [False, True, False])
+    many = _people(["A"] * 20 + ["B"] * 30 + ["C"] * 9, [9.0] * 59, [0] * 59)
+    many.trainees["team"] = many.trainees["specialism"].replace("C", None)
+    assert np.isfinite(retention_table(many, "team", horizons=[6]).n).all()
