@@ -89,6 +89,7 @@ def missing_sensitivity(
     m: int = 20,
     iterations: int = 10,
     horizons: npt.ArrayLike = (12, 24, 36, 60),
+    columns: Sequence[str] | None = None,
     complete_cases: bool = True,
     bootstrap: int = 200,
     level: float = 0.95,
@@ -102,7 +103,8 @@ def missing_sensitivity(
     model : estimator with its own encoder, such as ``CoxPH()``; means and indicators are what it
         does about gaps by itself.
     table : of `build_features`, with gaps.
-    m, iterations : as for `MultipleImputation`.
+    m, iterations, columns : as for `MultipleImputation`. Gaps of other columns are left to the
+        model in all three ways.
     horizons : (h,) months of the mean retention.
     complete_cases : whether to fit to them too.
     bootstrap : refits behind the intervals of retention, for each method; 0 = no intervals.
@@ -136,13 +138,14 @@ def missing_sensitivity(
     if not len(table):
         raise InputError("the table has no rows", where="table")
     useful = table.X.loc[:, table.X.notna().any()]
-    gaps = useful.isna().any(axis=1).to_numpy()
+    asked = useful if columns is None else useful.filter([str(name) for name in columns])
+    gaps = asked.isna().any(axis=1).to_numpy()
     whole = ~np.isin(table.y.people, table.y.people[gaps])
     if not gaps.any():
         raise InputError("no value is missing, so there is nothing to compare", where="table.X")
     if complete_cases:
-        _refuse_few(table, whole, useful)
-    done = impute(table.X, table.y, m=m, iterations=iterations, seed=seed)
+        _refuse_few(table, whole, asked)
+    done = impute(table.X, table.y, m=m, iterations=iterations, seed=seed, columns=columns)
     study = _Study(model, table, months, level, np.random.default_rng(seed), n_jobs)
     everyone = np.arange(len(table))
     each = max(2, -(-bootstrap // m)) if bootstrap else 0
@@ -251,10 +254,10 @@ class _Study:
         )
 
 
-def _refuse_few(table: FeatureTable, whole: Bools, useful: pd.DataFrame) -> None:
+def _refuse_few(table: FeatureTable, whole: Bools, asked: pd.DataFrame) -> None:
     left = int(table.y.left[whole].sum())
     if left < LEAST_LEFT:
-        most = useful.isna().mean().sort_values(ascending=False, kind="stable").head(3)
+        most = asked.isna().mean().sort_values(ascending=False, kind="stable").head(3)
         raise InputError(
             f"{left} departures are among the {int(whole.sum())} complete cases; {LEAST_LEFT} are "
             "the least to fit to",

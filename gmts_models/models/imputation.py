@@ -11,13 +11,40 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gmts_models.errors import InputError
 from gmts_models.models.encoding import Kind, column_kinds, prepare_columns
 from gmts_models.outcome import Bools, Floats, Ints
 from gmts_models.stats.missing.chained import Chain, impute_chained, potential_scale_reduction
 from gmts_models.stats.missing.new_rows import Equations, Keys, Variable, impute_new_rows
 
 MOST_LABELS = 30
-"""Labels of a category that have a column of their own when it is imputed; rarer ones share one."""
+"""Labels of a category that have a column of their own in the matrix; rarer ones share one."""
+
+GAP, OTHER = "(missing)", "(other)"
+"""Columns of the matrix for gaps that stay, and for the rarer labels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """How one column of a frame lies in the matrix that is imputed.
+
+    Attributes
+    ----------
+    name : of the column.
+    text : whether it holds labels.
+    labels : of its columns in the matrix: ("",) for a number.
+    rest : the most common of the labels that share `OTHER`, or None.
+    imputed : whether its gaps are filled. If not, they are a label of their own, and of a number
+        the mean and an indicator, which help to explain the others.
+    variable : where it lies, and what values it may have.
+    """
+
+    name: str
+    text: bool
+    labels: tuple[str, ...]
+    rest: str | None
+    imputed: bool
+    variable: Variable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,82 +54,82 @@ class Layout:
     Attributes
     ----------
     kinds : of each column of the frame.
-    names : (b,) the columns that have a value.
-    variables : (b,) where they lie.
-    labels : (b,) labels of each text column, one a column of the matrix; () for a number. Where
-        `rest` is not None the last stands for all rarer ones.
-    rest : (b,) the most common of the rarer labels, or None.
+    parts : the columns that have a value.
     centre, spread : (p,) mean and standard deviation of the values seen.
     """
 
     kinds: Mapping[str, Kind]
-    names: tuple[str, ...]
-    variables: tuple[Variable, ...]
-    labels: tuple[tuple[str, ...], ...]
-    rest: tuple[str | None, ...]
+    parts: tuple[Part, ...]
     centre: Floats
     spread: Floats
 
     @property
+    def imputed(self) -> tuple[Part, ...]:
+        """(b,) the columns of the frame whose gaps are filled."""
+        return tuple(part for part in self.parts if part.imputed)
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """(b,) where they lie."""
+        return tuple(part.variable for part in self.imputed)
+
+    @property
     def terms(self) -> list[tuple[str, str]]:
-        """(p,) column of the frame and label ("" for a number) of each column of the matrix."""
-        return [
-            (name, label)
-            for name, labels in zip(self.names, self.labels, strict=True)
-            for label in labels or ("",)
-        ]
+        """(p,) column of the frame, and label, of each column of the matrix."""
+        return [(part.name, label) for part in self.parts for label in part.labels]
 
 
-def lay_out(frame: pd.DataFrame) -> Layout:
+def lay_out(frame: pd.DataFrame, columns: Sequence[str] | None = None) -> Layout:
     """Learn from the training rows how their columns lie in a matrix.
+
+    Parameters
+    ----------
+    frame : (n, q) training rows.
+    columns : whose gaps are filled; None for all.
 
     Raises
     ------
-    InputError : as `column_kinds` and `prepare_columns`.
+    InputError : as `column_kinds` and `prepare_columns`, or X has no such column.
     """
     kinds = column_kinds(frame)
     prepared = prepare_columns(frame, kinds)
-    names = tuple(name for name, kind in kinds.items() if kind != "empty")
-    labels, rest, parts, at = [], [], [], 0
-    for name in names:
-        own, other = _labels(prepared[name]) if kinds[name] == "text" else ((), None)
-        labels.append(own)
-        rest.append(other)
-        parts.append(np.arange(at, at + max(len(own), 1)))
-        at = int(parts[-1][-1]) + 1
-    raw = _matrix(prepared, names, labels, rest)
-    centre = np.nanmean(raw, axis=0) if len(names) else np.empty(0)
-    spread = np.nanstd(raw, axis=0) if len(names) else np.empty(0)
-    spread = np.where(spread > 1e-12 * np.maximum(np.abs(centre), 1), spread, 1.0)
-    variables = [
-        _variable((raw[:, part] - centre[part]) / spread[part], part, raw[:, part], spread[part])
-        for part in parts
-    ]
-    return Layout(
-        kinds=kinds,
-        names=names,
-        variables=tuple(variables),
-        labels=tuple(labels),
-        rest=tuple(rest),
-        centre=centre,
-        spread=spread,
-    )
+    if absent := [str(name) for name in columns or () if str(name) not in kinds]:
+        raise InputError(
+            f"X has no column {absent[0]!r} to impute", where="columns", fix="name columns of X"
+        )
+    wanted = set(kinds) if columns is None else {str(name) for name in columns}
+    parts: list[Part] = []
+    raws, at = [np.empty((len(frame), 0))], 0
+    for name, kind in kinds.items():
+        if kind == "empty":
+            continue
+        text, fill = kind == "text", name in wanted
+        labels, rest = _labels(prepared[name], text=text, fill=fill)
+        raw = _columns(prepared[name], text, labels, rest)
+        place = np.arange(at, at := at + len(labels))
+        variable = _variable(raw, place, category=text and len(labels) > 1)
+        raws.append(raw)
+        parts.append(
+            Part(name=name, text=text, labels=labels, rest=rest, imputed=fill, variable=variable)
+        )
+    every = np.concatenate(raws, axis=1)
+    centre, spread = _moments(every)
+    return Layout(kinds=kinds, parts=tuple(parts), centre=centre, spread=spread)
 
 
 def to_matrix(layout: Layout, prepared: pd.DataFrame) -> tuple[Floats, Bools]:
-    """Return (n, p) standardised columns and (n, b) gaps of a prepared frame.
+    """Return (n, p) standardised columns and (n, b) gaps to fill of a prepared frame.
 
     A label that was not seen in training is no gap; its columns are at their means, which say
-    nothing.
+    nothing. So are the gaps.
     """
-    raw = _matrix(prepared, layout.names, layout.labels, layout.rest)
-    missing = prepared[list(layout.names)].isna().to_numpy()
-    values = (raw - layout.centre) / layout.spread
-    for labels, variable in zip(layout.labels, layout.variables, strict=True):
-        if labels:
-            unseen = np.isnan(values[:, variable.columns[0]])
-            values[np.ix_(np.flatnonzero(unseen), variable.columns)] = 0.0
-    return values, missing
+    raw = [np.empty((len(prepared), 0))]
+    raw += [
+        _columns(prepared[part.name], part.text, part.labels, part.rest) for part in layout.parts
+    ]
+    values = (np.concatenate(raw, axis=1) - layout.centre) / layout.spread
+    missing = prepared[[part.name for part in layout.imputed]].isna().to_numpy()
+    return np.where(np.isnan(values), 0.0, values), missing
 
 
 def impute_frames(
@@ -123,11 +150,11 @@ def impute_frames(
             values, blocks, missing, given, iterations=iterations, nearest=nearest, rng=rng
         )
         completed = prepared.copy()
-        for name, gaps, donors in zip(layout.names, missing.T, chain.donors, strict=True):
+        for part, gaps, donors in zip(layout.imputed, missing.T, chain.donors, strict=True):
             if gaps.any():
-                column = prepared[name].to_numpy(copy=True)
+                column = prepared[part.name].to_numpy(copy=True)
                 column[gaps] = column[donors]
-                completed[name] = column
+                completed[part.name] = column
         yield completed.set_axis(frame.columns, axis=1), chain
 
 
@@ -141,11 +168,11 @@ def complete_new_rows(
         keys = row_keys(prepared) ^ np.uint64(salt)
         drawn = impute_new_rows(values, missing, equations, keys, iterations=iterations)
         raw = drawn * layout.spread + layout.centre
-        for b in np.flatnonzero(missing.any(axis=0)):
-            gaps = missing[:, b]
-            column = prepared[layout.names[b]].to_numpy(copy=True)
-            column[gaps] = _values(layout, int(b), raw[gaps])
-            prepared[layout.names[b]] = column
+        for part, gaps in zip(layout.imputed, missing.T, strict=True):
+            if gaps.any():
+                column = prepared[part.name].to_numpy(copy=True)
+                column[gaps] = _values(layout, part, raw[gaps])
+                prepared[part.name] = column
     return prepared.set_axis(frame.columns, axis=1)
 
 
@@ -164,12 +191,12 @@ def convergence_table(layout: Layout, missing: Bools, traces: Floats) -> pd.Data
     r_hat = potential_scale_reduction(traces)
     rows = [
         {
-            "column": name,
+            "column": part.name,
             "missing": int(gaps.sum()),
             "share_missing": float(gaps.mean()),
-            "r_hat": float(np.max(r_hat[variable.columns])),
+            "r_hat": float(np.max(r_hat[part.variable.columns])),
         }
-        for name, gaps, variable in zip(layout.names, missing.T, layout.variables, strict=True)
+        for part, gaps in zip(layout.imputed, missing.T, strict=True)
         if gaps.any()
     ]
     return pd.DataFrame(rows, columns=["column", "missing", "share_missing", "r_hat"])
@@ -199,61 +226,72 @@ def trace_table(layout: Layout, traces: Floats) -> pd.DataFrame:
     return table.dropna(subset=["mean"]).reset_index(drop=True)
 
 
-def _labels(column: pd.Series[Any]) -> tuple[tuple[str, ...], str | None]:
+def _labels(
+    column: pd.Series[Any], *, text: bool, fill: bool
+) -> tuple[tuple[str, ...], str | None]:
+    """Return the labels of a column's place in the matrix, and what `OTHER` stands for."""
+    stays = (GAP,) if not fill and column.isna().any() else ()
+    if not text:
+        return ("", *stays), None
     count = Counter(column.dropna())
     if len(count) <= MOST_LABELS:
-        return tuple(sorted(count)), None
+        return (*sorted(count), *stays), None
     common = sorted(count, key=lambda label: (-count[label], label))
     rest = common[MOST_LABELS - 1]
-    return (*sorted(common[: MOST_LABELS - 1]), "(other)"), rest
+    return (*sorted(common[: MOST_LABELS - 1]), OTHER, *stays), rest
 
 
-def _matrix(
-    prepared: pd.DataFrame,
-    names: Sequence[str],
-    labels: Sequence[tuple[str, ...]],
-    rest: Sequence[str | None],
+def _columns(
+    column: pd.Series[Any], text: bool, labels: tuple[str, ...], rest: str | None
 ) -> Floats:
-    """Return (n, p) numbers and indicators of labels; NaN in gaps and for labels not known."""
-    parts = [np.empty((len(prepared), 0))]
-    for name, own, other in zip(names, labels, rest, strict=True):
-        if not own:
-            parts.append(prepared[name].to_numpy(float)[:, None])
-            continue
-        known = pd.Index(own if other is None else own[:-1])
-        code = known.get_indexer(pd.Index(prepared[name], dtype=object))
-        gap = prepared[name].isna().to_numpy()
-        if other is not None:
-            code = np.where((code < 0) & ~gap, len(own) - 1, code)
-        part = (code[:, None] == np.arange(len(own))).astype(float)
-        part[code < 0] = np.nan
-        parts.append(part)
-    return np.concatenate(parts, axis=1)
+    """Return (n, q) a number or indicators of labels; NaN in gaps and for labels not known."""
+    gap, stays = column.isna().to_numpy(), labels[-1] == GAP and len(labels) > 1
+    if not text:
+        number = column.to_numpy(float)[:, None]
+        return np.concatenate([number, gap[:, None]], axis=1) if stays else number
+    own = labels[:-1] if stays else labels
+    code = pd.Index(own if rest is None else own[:-1]).get_indexer(pd.Index(column, dtype=object))
+    if rest is not None:
+        code = np.where((code < 0) & ~gap, len(own) - 1, code)
+    if stays:
+        code = np.where(gap, len(own), code)
+    indicators = (code[:, None] == np.arange(len(labels))).astype(float)
+    indicators[code < 0] = np.nan
+    return np.asarray(indicators, dtype=float)
 
 
-def _variable(values: Floats, columns: Ints, raw: Floats, spread: Floats) -> Variable:
-    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-    step = 0.0
-    if len(columns) == 1:
-        seen = np.unique(raw[~np.isnan(raw)])
-        if len(seen) == 2:
-            step = float(high[0] - low[0])
-        elif (seen == np.round(seen)).all():
-            step = float(1 / spread[0])
-    return Variable(columns=columns, low=low, high=high, step=step, category=len(columns) > 1)
+def _moments(raw: Floats) -> tuple[Floats, Floats]:
+    """Return mean and standard deviation of what is seen; the latter is 1 where nothing varies."""
+    if not raw.shape[1]:
+        return np.empty(0), np.empty(0)
+    centre, spread = np.nanmean(raw, axis=0), np.nanstd(raw, axis=0)
+    varies = spread > 1e-12 * np.maximum(np.abs(centre), 1)
+    return centre, np.where(varies, spread, 1.0)
 
 
-def _values(layout: Layout, b: int, raw: Floats) -> npt.NDArray[Any]:
-    """Return the values of one column of the frame that rows of the matrix stand for."""
-    variable, labels, rest = layout.variables[b], layout.labels[b], layout.rest[b]
-    part = raw[:, variable.columns]
-    if labels:
-        words = np.array([*labels[:-1], labels[-1] if rest is None else rest], dtype=object)
-        return np.asarray(words[np.argmax(part, axis=1)])
-    if not variable.step:
-        return np.asarray(part[:, 0])
-    low = float(variable.low[0] * layout.spread[variable.columns[0]]) + float(
-        layout.centre[variable.columns[0]]
+def _variable(raw: Floats, place: Ints, *, category: bool) -> Variable:
+    centre, spread = _moments(raw)
+    low, high = (
+        (np.nanmin(raw, axis=0) - centre) / spread,
+        (np.nanmax(raw, axis=0) - centre) / spread,
     )
-    step = float(variable.step * layout.spread[variable.columns[0]])
-    return np.asarray(low + np.round((part[:, 0] - low) / step) * step)
+    step, seen = 0.0, np.unique(raw[~np.isnan(raw[:, 0]), 0])
+    if not category and len(seen) == 2:
+        step = float(high[0] - low[0])
+    elif not category and (seen == np.round(seen)).all():
+        step = float(1 / spread[0])
+    return Variable(columns=place, low=low, high=high, step=step, category=category)
+
+
+def _values(layout: Layout, part: Part, raw: Floats) -> npt.NDArray[Any]:
+    """Return the values of one column of the frame that rows of the matrix stand for."""
+    own = raw[:, part.variable.columns]
+    if part.text:
+        words = [part.rest if label == OTHER and part.rest else label for label in part.labels]
+        return np.asarray(np.array(words, dtype=object)[np.argmax(own, axis=1)])
+    if not part.variable.step:
+        return np.asarray(own[:, 0])
+    at = int(part.variable.columns[0])
+    low = float(part.variable.low[0] * layout.spread[at] + layout.centre[at])
+    step = float(part.variable.step * layout.spread[at])
+    return np.asarray(low + np.round((own[:, 0] - low) / step) * step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ class Imputed:
     Attributes
     ----------
     frames : m frames of n rows; flags and numbers as floats, text as objects. A column without
-        any value stays as it is.
+        any value, or not to be imputed, keeps its gaps.
     convergence : a row a column with gaps: column, missing, share_missing, r_hat (1 = the chains
         have mixed; above 1.2 they have not).
     traces : imputation, iteration, column, label, mean of the imputed values.
@@ -55,6 +56,7 @@ def impute(
     iterations: int = 10,
     donors: int = 5,
     seed: int = 0,
+    columns: Sequence[str] | None = None,
     by_cause: bool = False,
 ) -> Imputed:
     """Complete a frame m times by chained equations and predictive mean matching.
@@ -64,7 +66,7 @@ def impute(
     X : (n, p) numbers, flags and text with gaps.
     y : its outcome, which belongs to the explanation of what is missing wherever effects on it
         are estimated; None leaves it out.
-    m, iterations, donors, seed : as for `MultipleImputation`.
+    m, iterations, donors, seed, columns : as for `MultipleImputation`.
     by_cause : whether each cause of leaving helps to explain by itself, for models of causes.
 
     Raises
@@ -75,7 +77,7 @@ def impute(
     if not len(frame):
         raise InputError("there are no rows to complete", where="impute, X")
     check_counts("impute", m=(m, 2), iterations=(iterations, 4), donors=(donors, 1))
-    layout = lay_out(frame)
+    layout = lay_out(frame, columns)
     given = explaining(frame, y, by_cause=by_cause)
     rngs = np.random.default_rng(seed).spawn(m)
     done = list(impute_frames(layout, frame, given, rngs, iterations=iterations, nearest=donors))

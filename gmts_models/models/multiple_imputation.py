@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -47,11 +47,14 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    estimator : model to be fitted, for instance ``CoxPH()``; it sees no gaps.
+    estimator : model to be fitted, for instance ``CoxPH()``; it sees no gaps of `columns`.
     m : completed data sets, at least 2.
     iterations : how often each gap is drawn before a data set counts as done, at least 4.
     donors : people of nearest prediction, of whom one gives the value.
     seed : of all draws.
+    columns : of X whose gaps are filled; None for all. Name them where other gaps are no unknown
+        values but values that do not exist, such as the length of a placement before there is one:
+        such columns keep their gaps, and the estimator does about them what it does by itself.
     include_outcome : whether who left (by cause, for a model of causes), and the Nelson-Aalen
         hazard until then, help to explain what is missing in the training rows. Without them
         effects are drawn towards none.
@@ -107,6 +110,7 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
         iterations: int = 10,
         donors: int = 5,
         seed: int = 0,
+        columns: Sequence[str] | None = None,
         include_outcome: bool = True,
     ) -> None:
         self.estimator = estimator
@@ -114,6 +118,7 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self.iterations = iterations
         self.donors = donors
         self.seed = seed
+        self.columns = columns
         self.include_outcome = include_outcome
 
     def fit(self, X: pd.DataFrame, y: Outcome) -> Self:
@@ -127,7 +132,7 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
         counts = {"m": (self.m, 2), "iterations": (self.iterations, 4), "donors": (self.donors, 1)}
         check_counts("MultipleImputation", **counts)
         self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
-        self._layout: Layout = lay_out(frame)
+        self._layout: Layout = lay_out(frame, self.columns)
         prepared = prepare_columns(frame, self._layout.kinds)
         missing = to_matrix(self._layout, prepared)[1]
         by_cause = hasattr(self.estimator, "predict_incidence")

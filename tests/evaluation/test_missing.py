@@ -145,6 +145,23 @@ def test_a_column_without_any_value_takes_no_part(table: FeatureTable) -> None:
     assert not found.coefficients["term"].str.contains("nothing").any()
 
 
+def test_gaps_of_other_columns_are_left_to_the_model(table: FeatureTable) -> None:
+    rng = np.random.default_rng(0)
+    X = table.X.assign(
+        placement=np.where(rng.random(len(table)) < 0.8, np.nan, 1 + rng.random(len(table)))
+    )
+    wider = dataclasses.replace(table, X=X)
+    found = missing_sensitivity(
+        gm.CoxPH(alpha=1), wider, m=2, bootstrap=0, horizons=[12], columns=["joining_survey"]
+    )
+    assert found.rows["n"].iloc[-1] == table.X.notna().all(axis=1).sum()
+    terms = found.coefficients.groupby("method")["term"].agg(set)
+    assert all("missing: placement" in each for each in terms)
+    assert "missing: joining_survey" not in terms[IMPUTED] | terms[COMPLETE]
+    with pytest.raises(InputError, match="'survey'"):
+        missing_sensitivity(gm.CoxPH(), wider, columns=["joining_survey", "survey"])
+
+
 def test_people_of_several_rows_are_complete_as_a_whole(table: FeatureTable) -> None:
     y = table.y
     twice = np.repeat(np.arange(len(table)), 2)

@@ -217,13 +217,48 @@ def test_columns_that_say_little_are_survived(kind: str) -> None:
         assert fitted.convergence_.set_index("column").loc["odd", "r_hat"] == 1
 
 
+def test_gaps_that_are_no_unknown_values_are_left_to_the_model() -> None:
+    X, y = _people()
+    model = MultipleImputation(gm.CoxPH(), m=M, columns=["score", "prior"])
+    fitted = model.fit(X, y)
+    assert {"missing: survey", "missing: route"} <= set(fitted.terms_)
+    assert not {"missing: score", "missing: prior"} & set(fitted.terms_)
+    assert fitted.convergence_["column"].tolist() == ["score", "prior"]
+    frame = impute(X, y, m=2, columns=["score", "prior"]).frames[0]
+    assert frame[["score", "prior"]].notna().all(axis=None)
+    assert (frame[["survey", "route"]].isna() == X[["survey", "route"]].isna()).all(axis=None)
+    risk = fitted.predict_risk(X, [12])
+    assert np.isfinite(risk).all()
+    np.testing.assert_allclose(fitted.predict_risk(X.iloc[:5], [12]), risk[:5])
+    nothing = pd.DataFrame({name: [None, None] for name in X})
+    assert np.isfinite(fitted.predict_risk(nothing, [12])).all()
+    with pytest.raises(InputError, match="'scores'"):
+        MultipleImputation(gm.CoxPH(), columns=["scores"]).fit(X, y)
+    none = MultipleImputation(gm.CoxPH(), m=M, columns=[]).fit(X, y)
+    np.testing.assert_allclose(none.coef_, gm.CoxPH().fit(X, y).coef_)
+
+
+def test_a_gap_that_stays_helps_to_explain_the_others() -> None:
+    rng = np.random.default_rng(2)
+    n = 400
+    away = rng.random(n) < 0.5
+    X = pd.DataFrame({"months": np.where(away, np.nan, 5.0), "level": away * 10.0})
+    X["level"] += rng.normal(size=n)
+    X.loc[::4, "level"] = np.nan
+    y = Outcome(0, rng.integers(1, 30, n), rng.random(n) < 0.5)
+    frame = impute(X, y, m=2, columns=["level"]).frames[0]
+    filled = frame["level"].iloc[::4]
+    assert filled[away[::4]].mean() == pytest.approx(10, abs=0.5)
+    assert filled[~away[::4]].mean() == pytest.approx(0, abs=0.5)
+
+
 def test_rare_labels_share_a_column_and_stay_labels() -> None:
     X, y = _people()
     rng = np.random.default_rng(1)
     X["town"] = [f"town {i:02d}" for i in rng.integers(0, 60, len(X))]
     X.loc[X.index[::10], "town"] = None
     layout = lay_out(X)
-    assert len(layout.labels[-1]) == MOST_LABELS
+    assert len(layout.parts[-1].labels) == MOST_LABELS
     for frame in impute(X, y, m=2).frames:
         assert set(frame["town"]) <= set(X["town"].dropna())
     fitted = MultipleImputation(gm.KaplanMeier(by="specialism"), m=2).fit(X, y)

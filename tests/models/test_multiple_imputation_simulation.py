@@ -30,7 +30,8 @@ def draw(rng: np.random.Generator, n: int = PEOPLE) -> tuple[pd.DataFrame, Outco
     odds = np.exp(np.column_stack([np.zeros(pool), 0.5 * number, -0.5 * number - 0.2]))
     upto = np.cumsum(odds / odds.sum(axis=1, keepdims=True), axis=1)
     label = (rng.random((pool, 1)) > upto[:, :2]).sum(axis=1)
-    effect = 0.3 * seen + 0.6 * number - 0.5 * flag + np.array([0, 0.4, -0.4])[label]
+    of_label = np.array([0.0, TRUTH["label_B"], TRUTH["label_C"]])[label]
+    effect = TRUTH["seen"] * seen + TRUTH["number"] * number + TRUTH["flag"] * flag + of_label
     month = np.ceil(rng.exponential(1 / (0.02 * np.exp(effect))))
     entry = np.where(rng.random(pool) < 0.3, rng.integers(1, 12, pool), 0)
     census = rng.integers(12, 61, pool)
@@ -85,6 +86,42 @@ def once(seed: Any, m: int = 10) -> pd.DataFrame:
     return pd.concat(tables).reset_index()
 
 
+def once_ahead(seed: Any, m: int = 10) -> pd.DataFrame:
+    """Return bias and root mean square error of the risk of new people, by method and gaps.
+
+    The new people lose values given the attribute that is seen: nobody knows yet who will leave.
+    """
+    rng = np.random.default_rng(seed)
+    X, y = draw(rng)
+    lost = lose(X, y, rng)
+    new, other = draw(rng)
+    nobody = Outcome(0, other.exit, np.zeros(len(new), dtype=int))
+    gaps = lose(new, nobody, rng).set_index(np.arange(len(new)) + PEOPLE)
+    truth = true_risk(new)
+    incomplete = gaps.isna().any(axis=1).to_numpy()
+    own = int(rng.integers(2**31))
+    rows = []
+    for method, model in {
+        "mean and indicator": CoxPH(),
+        "multiple imputation": MultipleImputation(CoxPH(), m=m, seed=own),
+        "... without the outcome": MultipleImputation(
+            CoxPH(), m=m, seed=own, include_outcome=False
+        ),
+    }.items():
+        away = model.fit(lost, y).predict_risk(gaps, [24])[:, 0] - truth
+        for name, part in (("with gaps", incomplete), ("without", ~incomplete)):
+            rmse = np.sqrt(np.square(away[part]).mean())
+            rows.append({"method": method, "people": name, "bias": away[part].mean(), "rmse": rmse})
+    return pd.DataFrame(rows)
+
+
+def true_risk(X: pd.DataFrame, months: float = 24) -> np.ndarray:
+    """Return (n,) P(left by so many months), of people without gaps."""
+    label = X["label"].map({"A": 0.0, "B": TRUTH["label_B"], "C": TRUTH["label_C"]})
+    effect = sum(TRUTH[name] * X[name] for name in ("seen", "number", "flag")) + label
+    return 1 - np.exp(-0.02 * np.exp(effect.to_numpy(float)) * months)
+
+
 def study(tables: list[pd.DataFrame]) -> pd.DataFrame:
     """Return bias, its Monte Carlo error, spread, mean se and coverage by method and term."""
     every = pd.concat(tables, ignore_index=True)
@@ -101,6 +138,18 @@ def study(tables: list[pd.DataFrame]) -> pd.DataFrame:
     result["mc_error"] = result["spread"] / np.sqrt(grouped.size())
     result["covers_mc_error"] = np.sqrt(result["covers"] * (1 - result["covers"]) / grouped.size())
     return result
+
+
+@pytest.mark.slow
+def test_the_risk_of_new_people_with_gaps_is_right_on_average(repetitions: int) -> None:
+    rounds = max(repetitions // 25, 8)
+    found = pd.concat([once_ahead([6, i], m=3) for i in range(rounds)])
+    grouped = found.groupby(["method", "people"])
+    bias, spread = grouped["bias"].mean(), grouped["bias"].std()
+    own = ("multiple imputation", "with gaps")
+    assert abs(bias[own]) < 4 * spread[own] / np.sqrt(rounds) + 0.01
+    rmse = grouped["rmse"].mean()
+    assert rmse[own] < rmse["mean and indicator", "with gaps"]
 
 
 @pytest.mark.slow

