@@ -76,7 +76,7 @@ def impute(
     frame = as_frame(X) if y is None else check_rows(X, y)
     if not len(frame):
         raise InputError("there are no rows to complete", where="impute, X")
-    check_counts("impute", m=(m, 2), iterations=(iterations, 4), donors=(donors, 1))
+    check_counts("impute", m=(m, 2), iterations=(iterations, 4), donors=(donors, 1), seed=(seed, 0))
     layout = lay_out(frame, columns)
     given = explaining(frame, y, by_cause=by_cause)
     rngs = np.random.default_rng(seed).spawn(m)

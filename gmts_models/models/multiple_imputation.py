@@ -51,7 +51,7 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
     m : completed data sets, at least 2.
     iterations : how often each gap is drawn before a data set counts as done, at least 4.
     donors : people of nearest prediction, of whom one gives the value.
-    seed : of all draws.
+    seed : of all draws, at least 0.
     columns : of X whose gaps are filled; None for all. Name them where other gaps are no unknown
         values but values that do not exist, such as the length of a placement before there is one:
         such columns keep their gaps, and the estimator does about them what it does by itself.
@@ -66,7 +66,8 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
         `pooled_`, are there where the estimator has `coef_` and `covariance_`.
     not_pooled_ : terms that only some of the m fits have, such as those of an encoder that
         selects; they count in predictions.
-    convergence_ : a row a column with gaps: column, missing, share_missing, r_hat.
+    convergence_ : a row a column with gaps: column, missing, share_missing, r_hat (rough where m
+        is below 10).
     converged_ : whether all r_hat are below 1.2. If not, raise `iterations`.
     traces_ : the means that r_hat is made of, by imputation and iteration.
     feature_names_in_ : columns of X.
@@ -129,8 +130,7 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
         FitError : nobody left, or a fit fails, with the number of the data set.
         """
         frame = check_training_rows(X, y, model="MultipleImputation")
-        counts = {"m": (self.m, 2), "iterations": (self.iterations, 4), "donors": (self.donors, 1)}
-        check_counts("MultipleImputation", **counts)
+        self._check()
         self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
         self._layout: Layout = lay_out(frame, self.columns)
         prepared = prepare_columns(frame, self._layout.kinds)
@@ -159,6 +159,22 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self.converged_ = not (self.convergence_["r_hat"] > MIXED).any()
         self._pool(y)
         return self
+
+    def _check(self) -> None:
+        check_counts(
+            "MultipleImputation",
+            m=(self.m, 2),
+            iterations=(self.iterations, 4),
+            donors=(self.donors, 1),
+            seed=(self.seed, 0),
+        )
+        if isinstance(self.estimator, type) or not hasattr(self.estimator, "predict_risk"):
+            raise InputError(
+                "the estimator must be a model with predict_risk",
+                where="MultipleImputation(estimator=...)",
+                fix="for instance MultipleImputation(CoxPH()); a classifier of scikit-learn goes "
+                "into HorizonClassifier first",
+            )
 
     def _fit_one(self, completed: pd.DataFrame, y: Outcome, number: int) -> Any:
         try:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_score
 
 import gmts_models as gm
@@ -373,11 +374,16 @@ def test_the_fitted_model_keeps_no_rows() -> None:
         ({"m": True}, "m must"),
         ({"iterations": 3}, "iterations must"),
         ({"donors": 0}, "donors must"),
+        ({"seed": -1}, "seed must"),
+        ({"seed": None}, "seed must"),
+        ({"estimator": None}, "predict_risk"),
+        ({"estimator": gm.CoxPH}, "predict_risk"),
+        ({"estimator": LogisticRegression()}, "predict_risk"),
     ],
 )
 def test_numbers_out_of_range_are_refused(changed: dict[str, Any], word: str) -> None:
     with pytest.raises(InputError, match=word):
-        MultipleImputation(gm.CoxPH(), **changed).fit(*_people())
+        MultipleImputation(**{"estimator": gm.CoxPH(), **changed}).fit(*_people())
 
 
 def test_what_cannot_be_fitted_is_refused() -> None:
