@@ -10,8 +10,16 @@ from typing import Any
 import pandas as pd
 
 from gmts_models.data.quality.report import QualityReport
-from gmts_models.disclosure import DEFAULT_THRESHOLD, check_threshold, show_count, suppress_counts
+from gmts_models.disclosure import (
+    DEFAULT_THRESHOLD,
+    SUPPRESSED,
+    check_threshold,
+    is_small,
+    show_count,
+    suppress_counts,
+)
 from gmts_models.errors import InputError
+from gmts_models.outcome import Bools
 from gmts_models.reporting import words
 from gmts_models.reporting.page import page_template
 from gmts_models.reporting.sections import Table
@@ -68,7 +76,7 @@ def render_quality_report(report: QualityReport, *, threshold: int = DEFAULT_THR
     show = _shower(threshold)
     sections = (
         _tables(report, show),
-        _rejected(report, show),
+        _rejected(report, threshold),
         _gaps(report, threshold),
         _suspicious(report, show),
         _cohorts(report, threshold),
@@ -106,7 +114,7 @@ def _about(report: QualityReport) -> str:
 def _summary(report: QualityReport, show: Shower) -> Iterator[str]:
     for each in _rows(report.tables):
         if each.table == "trainees" or each.rejected:
-            told = f"{show(each.rows)} rows read, {show(each.rejected)} rejected"
+            told = f"{show(each.valid)} valid rows, {show(each.rejected)} rejected"
             yield f"{_title(each.table)}: {told}."
     gaps = report.gaps[(report.gaps["cohort"] == _ALL) & (report.gaps["share"] >= 0.2)]
     if len(gaps):
@@ -137,8 +145,14 @@ def _title(name: str) -> str:
 
 
 def _tables(report: QualityReport, show: Shower) -> Section:
+    # Rows less valid ones are the rejected: where these are few, the first is not shown either.
     rows = tuple(
-        (_title(each.table), show(each.rows), show(each.valid), show(each.rejected))
+        (
+            _title(each.table),
+            SUPPRESSED if show(each.rejected) == SUPPRESSED else show(each.rows),
+            show(each.valid),
+            show(each.rejected),
+        )
         for each in _rows(report.tables)
     )
     filled = tuple(
@@ -155,9 +169,14 @@ def _tables(report: QualityReport, show: Shower) -> Section:
     return Section(name="tables", title="What was read", text="", tables=(table,))
 
 
-def _rejected(report: QualityReport, show: Shower) -> Section:
+def _rejected(report: QualityReport, threshold: int) -> Section:
+    reasons = report.reasons
+    shown = reasons.groupby("table")["rows"].transform(
+        lambda rows: suppress_counts(rows, threshold, total_published=True)
+    )
     rows = tuple(
-        (each.reason, _title(each.table), show(each.rows)) for each in _rows(report.reasons)
+        (each.reason, _title(each.table), show_count(count))
+        for each, count in zip(_rows(reasons), shown, strict=True)
     )
     return _section(
         "rejected",
@@ -170,12 +189,10 @@ def _rejected(report: QualityReport, show: Shower) -> Section:
 
 def _gaps(report: QualityReport, threshold: int) -> Section:
     gaps = report.gaps
-    hidden = (gaps["missing"] > 0) & (gaps["missing"] < threshold)
-    hidden |= gaps["n"] < threshold
     shown = gaps.assign(
         told=[
             words.TOO_FEW if few else words.percent(share)
-            for few, share in zip(hidden, gaps["share"], strict=True)
+            for few, share in zip(_hidden_gaps(gaps, threshold), gaps["share"], strict=True)
         ]
     )
     whole = shown[shown["cohort"] == _ALL]
@@ -196,6 +213,24 @@ def _gaps(report: QualityReport, threshold: int) -> Section:
     )
 
 
+def _hidden_gaps(gaps: pd.DataFrame, threshold: int) -> Bools:
+    """Return (n,) bool: the shares by which few people could be told, cohorts adding up to all."""
+    missing = gaps["missing"]
+    told = gaps["n"] - missing
+    few = (gaps["n"] < threshold) | is_small(missing, threshold) | is_small(told, threshold)
+    for rows in gaps[gaps["cohort"] != _ALL].groupby(["table", "column"]).groups.values():
+        hidden = few[rows]
+        while True:
+            before = hidden
+            for counts in (missing[rows], told[rows]):
+                shown = suppress_counts(counts, threshold, total_published=True, also=hidden)
+                hidden = shown.isna()
+            if hidden.equals(before):
+                break
+        few[rows] = hidden
+    return few.to_numpy(bool)
+
+
 def _gaps_by_cohort(shown: pd.DataFrame) -> Table | None:
     part = shown[shown["cohort"] != _ALL]
     if not len(part):
@@ -204,7 +239,7 @@ def _gaps_by_cohort(shown: pd.DataFrame) -> Table | None:
     grid = grid[sorted(map(str, grid))[-_MOST_COHORTS:]]
     rows = tuple(
         (str(name), *(words.MISSING if pd.isna(cell) else str(cell) for cell in cells))
-        for name, *cells in _rows(grid)
+        for name, *cells in grid.itertuples()
     )
     return Table(
         caption=f"Trainees by cohort (the latest {len(grid.columns)})",
@@ -275,7 +310,13 @@ def _duplicates(report: QualityReport, show: Shower) -> Section:
 
 def _drift(report: QualityReport, threshold: int) -> Section:
     rows = tuple(
-        (each.column, each.cohort, each.what, words.number(each.size, 2), _p(each.p))
+        (
+            each.column,
+            each.cohort,
+            each.what if each.fewest >= threshold else "other shares of its labels",
+            words.number(each.size, 2),
+            _p(each.p),
+        )
         for each in _rows(report.drift)
         if each.n >= threshold
     )

@@ -21,7 +21,7 @@ from gmts_models.outcome import Floats
 Found = Iterator[dict[str, Any]]
 Labels = npt.NDArray[np.str_]
 
-DRIFT_COLUMNS = ("column", "cohort", "what", "n", "size", "p")
+DRIFT_COLUMNS = ("column", "cohort", "what", "n", "fewest", "size", "p")
 
 LEAST_SHARES = 0.15
 LEAST_DIFFERENCE = 0.3
@@ -43,8 +43,9 @@ def find_drift(people: People) -> Found:
     A dict with the keys `DRIFT_COLUMNS`. For a category `size` is the total variation distance of
     the shares of its labels, gaps being a label (half the sum of absolute differences), told from
     `LEAST_SHARES` on; for a number it is the difference of means in standard deviations, told from
-    `LEAST_DIFFERENCE` on. `p` is of Pearson's chi-squared test, or of Welch's t, after Holm over
-    all columns and cohorts. Cohorts of fewer than `LEAST_COHORT` are not compared.
+    `LEAST_DIFFERENCE` on. `fewest` is the smallest number of people, of the cohort or of the
+    others, that `what` tells of. `p` is of Pearson's chi-squared test, or of Welch's t, after Holm
+    over all columns and cohorts. Cohorts of fewer than `LEAST_COHORT` are not compared.
     """
     frame = people.trainees
     if "cohort" not in frame:
@@ -107,10 +108,14 @@ def _compare_labels(labels: Labels, here: Floats, others: Floats) -> dict[str, A
     p = float(stats.chi2_contingency(np.array([here, others]), correction=False)[1])
     largest = int(difference.argmax())
     what = f"{labels[largest]}: {mine[largest]:.0%} against {theirs[largest]:.0%}"
-    new = labels[(others == 0) & (mine >= _NEW_LABEL)]
-    if len(new):
-        what = f"only here: {', '.join(new)}"
-    return {"what": what.replace("%", " %"), "size": size, "p": p, "large": size >= LEAST_SHARES}
+    what = what.replace("%", " %")
+    counts = np.r_[here[largest], others[largest]]
+    counts = np.r_[counts, here.sum() - counts[0], others.sum() - counts[1]]
+    new = (others == 0) & (mine >= _NEW_LABEL)
+    if new.any():
+        what, counts = f"only here: {', '.join(labels[new])}", here[new]
+    fewest = int(counts[counts > 0].min())
+    return {"what": what, "fewest": fewest, "size": size, "p": p, "large": size >= LEAST_SHARES}
 
 
 def _compare_numbers(a: Floats, b: Floats) -> dict[str, Any] | None:
@@ -123,6 +128,7 @@ def _compare_numbers(a: Floats, b: Floats) -> dict[str, Any] | None:
     p = float(stats.ttest_ind(a, b, equal_var=False).pvalue) if a.std() or b.std() else 1.0
     return {
         "what": f"mean {a.mean():.3g} against {b.mean():.3g}",
+        "fewest": min(len(a), len(b)),
         "size": size,
         "p": p,
         "large": abs(size) >= LEAST_DIFFERENCE,

@@ -15,8 +15,9 @@ _NOT_YET = {
     "trainees": ("first_seen_date", "leave_scheme_date", "leave_nhs_date", "entry_months"),
     "placements": ("end_date",),
     "roles": ("end_date",),
+    "labour_market": ("region",),
 }
-"""Empty means that it has not happened, so it is no gap."""
+"""Empty means that it has not happened, or that it is everywhere, so it is no gap."""
 
 _OF_ONE_KIND = {
     "rating": "competency",

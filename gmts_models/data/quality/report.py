@@ -38,8 +38,8 @@ class QualityReport:
     cohorts : cohort, n, left, followed_months (the longest follow-up that the census allows),
         immature_at (the horizons that it does not reach, as text).
     duplicates : what, rows: rejected copies, and people who are alike in all that is recorded.
-    drift : column, cohort, what, n, size, p: where a cohort differs from the others by more than
-        chance (p after Holm).
+    drift : column, cohort, what, n, fewest (people that the words tell of), size, p: where a cohort
+        differs from the others by more than chance (p after Holm).
     horizons : (m,) months that cohorts are held against.
     """
 

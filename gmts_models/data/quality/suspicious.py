@@ -120,9 +120,9 @@ def _departures(people: People) -> Found:
     if people.census_date is not None and "last_seen_date" in frame:
         left = _column(frame, "leave_nhs_date").notna()
         lost = ~left & (frame["last_seen_date"] < people.census_date)
-        share = float(lost.mean())
-        if share > LOST_SHARE:
-            words = f"{share:.0%} were lost to follow-up before the census".replace("%", " %")
+        if lost.mean() > LOST_SHARE:
+            words = f"more than {LOST_SHARE:.0%} were lost to follow-up before the census"
+            words = words.replace("%", " %")
             fix = "find out whether they had left: retention takes them to leave as the others do"
             yield from _found("trainees", "last_seen_date", lost, _Words(what=words, fix=fix))
 

@@ -89,6 +89,11 @@ def test_an_open_placement_is_no_gap() -> None:
     assert not len(count_gaps(people(tables={"placements": records})))
 
 
+def test_a_series_about_everywhere_misses_no_region() -> None:
+    series = pd.DataFrame({"date": [CENSUS], "region": [None], "vacancies": [700.0]})
+    assert not len(count_gaps(people(tables={"labour_market": series})))
+
+
 # ---------------------------------------------------------- suspicious
 
 
@@ -130,7 +135,7 @@ def test_odd_trainees() -> None:
         "not a single value": 40,
         "left on the first day": 1,
         "the scheme is more than 6 months from the specialism's usual length": 1,
-        "18 % were lost to follow-up before the census": 7,
+        "more than 10 % were lost to follow-up before the census": 7,
     }
 
 
@@ -210,6 +215,8 @@ def test_a_new_label_and_a_shifted_number_are_found() -> None:
     new = found["entry_route", "2020-09"]
     assert new["what"] == "only here: apprenticeship"
     assert new["size"] == pytest.approx(0.4)
+    assert new["fewest"] == 40
+    assert found["entry_route", "2019-09"]["fewest"] == 40  # of the others, who took another way
     assert found["commute_minutes", "2020-09"]["size"] == pytest.approx(2, abs=0.3)
 
 
