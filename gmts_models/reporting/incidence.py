@@ -129,7 +129,7 @@ def incidence_table(
         strata=labels.fillna("").to_numpy(str),
         imputations=imputations,
     )
-    parts = [np.arange(len(y)) if name == ALL else _rows(labels, name) for name in names]
+    parts = [np.arange(len(y)), *(_rows(labels, name) for name in names[1:])]
     found = [_estimate(y, part, drawn, months, c, level) for part in parts]
     n = np.array([float(len(part)) for part in parts])
     nameless = n[0] - n[1:].sum()

@@ -278,7 +278,7 @@ def _cohorts(report: QualityReport, threshold: int) -> Section:
             str(each.cohort),
             show_count(size),
             show_count(gone),
-            f"{each.followed_months:.3g}",
+            f"{each.followed_months:,.1f}".removesuffix(".0"),
             each.immature_at or words.MISSING,
         )
         for each, size, gone in zip(_rows(frame), n, left, strict=True)

@@ -113,7 +113,7 @@ def retention_table(
     followed = build_outcome(people, endpoint)
     labels = labels_of(people, by).iloc[followed.rows]
     names = (ALL, *sorted(labels.dropna().unique()))
-    parts = [followed.y if name == ALL else followed.y[_rows(labels, name)] for name in names]
+    parts = [followed.y, *(followed.y[_rows(labels, name)] for name in names[1:])]
     read = [_read(part, months, level, threshold) for part in parts]
     n = np.array([float(len(part)) for part in parts])
     left = np.array([float(part.left.sum()) for part in parts])

@@ -136,6 +136,13 @@ def test_broken_files_are_one_clear_error(tmp_path, name, content, words):
     assert name in caught.value.where
 
 
+def test_a_cell_that_does_not_end_is_told(tmp_path):
+    path = write(tmp_path / "a.csv", f"{HEADER}\n1,a,x\n2,{'b' * 200_000},x\n")
+    with pytest.raises(DataError, match="a cell holds more than 131,072 characters") as caught:
+        read_table(path)
+    assert caught.value.where == "a.csv, after row 2"
+
+
 def test_a_missing_file_and_a_folder(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         read_table(tmp_path / "gone.csv")

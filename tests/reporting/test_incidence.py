@@ -166,6 +166,12 @@ def test_people_without_a_label_are_a_group_that_subtraction_must_not_tell() -> 
     np.testing.assert_array_equal(np.isnan(found.incidence[:, 0, 0]), [False, True, False])
 
 
+def test_a_group_may_be_called_all() -> None:
+    rows = [("All", 6.0, "x")] * 9 + [("All", 24.0, "stay")] * 11 + [("B", 24.0, "stay")] * 20
+    found = incidence_table(_people(rows), horizons=[12])
+    np.testing.assert_allclose(found.incidence[:, 0, 0], [9 / 40, 9 / 20, 0])
+
+
 def test_small_groups_are_hidden() -> None:
     rows = [("A", 6.0, "x")] * 9 + [("A", 24.0, "stay")] * 20 + [("C", 6.0, "x")] * 2
     found = incidence_table(_people(rows), horizons=[12], threshold=5)

@@ -134,6 +134,12 @@ def test_labels_and_shares_of_few_people_are_not_named(report: QualityReport) ->
     assert "agender" in render_quality_report(replace(report, drift=drift), threshold=1)
 
 
+def test_long_follow_up_is_told_in_months(report: QualityReport) -> None:
+    cohorts = report.cohorts.head(2).assign(followed_months=[1731.3333, 60.0])
+    page = render_quality_report(replace(report, cohorts=cohorts))
+    assert [row[3] for row in part(page, "cohorts")[1:]] == ["1,731.3", "60"]
+
+
 def test_no_identifier_is_on_the_page(report: QualityReport) -> None:
     page = render_quality_report(report, threshold=1)
     assert not re.search(r"S20\d\d-\d{4}", page)

@@ -171,3 +171,9 @@ def test_people_without_a_label_are_a_group_that_subtraction_must_not_tell() -> 
     many = _people(["A"] * 20 + ["B"] * 30 + ["C"] * 9, [9.0] * 59, [0] * 59)
     many.trainees["team"] = many.trainees["specialism"].replace("C", None)
     assert np.isfinite(retention_table(many, "team", horizons=[6]).n).all()
+
+
+def test_a_group_may_be_called_all() -> None:
+    table = retention_table(_people(["All"] * 20 + ["B"] * 20, [9.0] * 40, [1] * 10 + [0] * 30))
+    assert table.groups == ("All", "All", "B")
+    np.testing.assert_array_equal(table.n, [40, 20, 20])

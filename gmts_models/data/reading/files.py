@@ -218,10 +218,17 @@ def _from_text(text: str, name: str) -> RawTable:
             if any(cell.strip() for cell in record):
                 records.append(record)
                 numbers.append(number)
-    except csv.Error:
+    except csv.Error as error:
+        where = f"{name}, after row {numbers[-1] if numbers else 0}"
+        if "limit" in str(error):
+            raise DataError(
+                f"a cell holds more than {csv.field_size_limit():,} characters",
+                where=where,
+                fix="shorten it, or close the quotation mark that opens it",
+            ) from None
         raise DataError(
             "the quotation marks do not match",
-            where=f"{name}, after row {numbers[-1] if numbers else 0}",
+            where=where,
             fix='close every quoted cell, and write a quotation mark within one as ""',
         ) from None
     if not records:
