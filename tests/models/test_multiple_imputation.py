@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -112,6 +114,24 @@ def test_coefficients_are_those_of_the_fits_pooled() -> None:
     np.testing.assert_allclose(np.sqrt(np.diag(fitted.covariance_)), table["se"])
     fmi = table.set_index("term")["fmi"]
     assert fmi["survey"] > fmi["specialism_HR"]  # a quarter is missing of one, none of the other
+
+
+@pytest.mark.slow
+def test_pooled_coefficients_are_those_of_mice(r_values: Callable[[str], dict[str, Any]]) -> None:
+    """Draws differ, so the estimates agree to their Monte Carlo errors; variances to a few %."""
+    out = r_values("m_impute_lung")["pmm"]
+    lung = pd.read_csv(Path(__file__).parents[1] / "reference" / "data" / "lung.csv")
+    X = lung[out["terms"]].astype(float)
+    y = Outcome(0, lung["time"], lung["status"] == lung["status"].max(), index=X.index)
+    m = 60
+    fitted = MultipleImputation(gm.CoxPH(), m=m, seed=1).fit(X, y)
+    assert list(fitted.terms_) == out["terms"]
+    between = np.array(out["b"])
+    error = np.sqrt(between / out["m"] + between / m)
+    assert (np.abs(fitted.coef_ - out["estimate"]) < 4 * error).all()
+    np.testing.assert_allclose(fitted.pooled_.within, out["ubar"], rtol=0.02)
+    np.testing.assert_allclose(fitted.pooled_.between, between, rtol=4 * np.sqrt(2 / m))
+    np.testing.assert_allclose(fitted.pooled_.variance, out["t"], rtol=0.05)
 
 
 def test_the_fits_are_those_to_the_imputed_frames() -> None:
