@@ -43,7 +43,7 @@ def find_files(folder: Path) -> dict[str, Path]:
     DataError : two files are one table, a name is almost that of a table, or the folder cannot be
         listed.
     """
-    names = {path.name: path.stem for path in _data_files(folder)}
+    names = {path.name: path.stem for path in data_files(folder)}
     found = _by_table(names, f"the folder {folder.name}")
     return {table: folder / name for table, name in found.items()}
 
@@ -55,7 +55,7 @@ def find_beside(path: Path, table: str) -> Path | None:
     ------
     DataError : two files are that table, or the folder cannot be listed.
     """
-    files = _data_files(path.parent)
+    files = data_files(path.parent)
     names = {each.name: each.stem for each in files if _FOLDED.get(fold_name(each.stem)) == table}
     found = _by_table(names, f"the folder of {path.name}")
     return path.parent / found[table] if table in found else None
@@ -90,7 +90,13 @@ def is_workbook(path: Path) -> bool:
     return path.suffix.lower() in WORKBOOKS
 
 
-def _data_files(folder: Path) -> list[Path]:
+def data_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that may be tables, by name.
+
+    Raises
+    ------
+    DataError : the folder cannot be listed.
+    """
     try:
         paths = sorted(each for each in folder.iterdir() if each.is_file())
     except OSError as error:

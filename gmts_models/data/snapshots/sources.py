@@ -13,14 +13,12 @@ import pandas as pd
 
 from gmts_models.data.checking.rejections import Problem
 from gmts_models.data.reading.files import RawTable, read_table
+from gmts_models.data.reading.folder import data_files
 from gmts_models.data.snapshots.periods import date_in_name, read_period
 from gmts_models.errors import DataError, InputError
 
 Table = pd.DataFrame | str | os.PathLike[str]
 Snapshots = Table | Iterable[Table] | Mapping[Any, Table]
-
-_READ = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".xlsx", ".xlsm")
-_NOT_DATA = (".", "~$")  # hidden files, and the marks of workbooks that are open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -96,19 +94,7 @@ def read_sources(
 
 
 def _files_of(folder: Path) -> list[Path]:
-    try:
-        paths = sorted(each for each in folder.iterdir() if each.is_file())
-    except OSError as error:
-        raise DataError(
-            f"the folder cannot be listed: {error.strerror}",
-            where=str(folder),
-            fix="check the path, and that you may read it",
-        ) from None
-    files = [
-        each
-        for each in paths
-        if each.suffix.lower() in _READ and not each.name.startswith(_NOT_DATA)
-    ]
+    files = data_files(folder)
     if not files:
         raise DataError(
             "the folder holds no table",
