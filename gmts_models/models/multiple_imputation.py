@@ -50,7 +50,7 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
     estimator : model to be fitted, for instance ``CoxPH()``; it sees no gaps of `columns`.
     m : completed data sets, at least 2.
     iterations : how often each gap is drawn before a data set counts as done, at least 4.
-    donors : people of nearest prediction, of whom one gives the value.
+    donors : people of nearest prediction, of whom one gives the value; 5 as in mice.
     seed : of all draws, at least 0.
     columns : of X whose gaps are filled; None for all. Name them where other gaps are no unknown
         values but values that do not exist, such as the length of a placement before there is one:
@@ -79,7 +79,8 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
     imputation. Rows of one person are completed each by itself.
 
     Numbers, flags and text are imputed alike, by predictive mean matching: a gap takes the value
-    of someone like them. A label that was not seen in training is no gap.
+    of someone like them. Where hardly anyone like them is known, it takes that of others, and
+    effects are biased. A label that was not seen in training is no gap.
 
     New rows have no outcome. Their gaps are drawn from regressions learned, without the outcome,
     on the m completed training sets; the risk is the mean over the m draws and fits, which is
@@ -90,7 +91,8 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
     Source: Rubin (1987), Multiple Imputation for Nonresponse in Surveys; White & Royston (2009),
     Statistics in Medicine 28:1982-1998, for the outcome; Wood, Royston & White (2015), Biometrical
     Journal 57:614-632, and Hoogland et al. (2020), Statistics in Medicine 39:3591-3607, for
-    predictions from new rows with gaps.
+    predictions from new rows with gaps; Mertens, Banzato & de Wreede (2020), Biometrical Journal
+    62:724-741, for the mean of the risks.
     """
 
     _fits: PooledFits

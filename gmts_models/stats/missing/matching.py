@@ -29,8 +29,8 @@ def match_donors(
     -------
     (r,) positions among the donors.
 
-    Source: Little (1988), Journal of Business & Economic Statistics 6:287-296; the number of
-    donors after Morris, White & Royston (2014), BMC Medical Research Methodology 14:75.
+    Source: Little (1988), Journal of Business & Economic Statistics 6:287-296. A single donor is
+    too few: Morris, White & Royston (2014), BMC Medical Research Methodology 14:75.
     """
     if donors.shape[1] == 2:  # of two labels each says what the other says
         donors, recipients = donors[:, :1], recipients[:, :1]
