@@ -23,7 +23,7 @@ from gmts_models.data.reading.files import read_table
 from gmts_models.data.table_sources import TableSource
 from gmts_models.errors import DataError, InputError
 
-_DAY_BEFORE_NEXT = "the day before the trainee's next placement"
+_DAY_OF_NEXT = "the first day of the trainee's next placement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -113,6 +113,6 @@ def _count_filled(table: Table, rows: int) -> pd.DataFrame:
         "table": table.name,
         "column": "end_date",
         "rows": rows,
-        "filled_with": _DAY_BEFORE_NEXT,
+        "filled_with": _DAY_OF_NEXT,
     }
     return pd.DataFrame([line]).head(1 if rows else 0)

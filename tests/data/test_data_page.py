@@ -107,7 +107,7 @@ def test_the_example_of_loading_tables_runs(tmp_path, monkeypatch):
         ["surveys", 2, 1, 1],
     ]
     placements = checked.valid.tables["placements"]
-    assert placements["end_date"].dt.strftime("%Y-%m-%d").tolist() == ["2021-09-30", "2022-09-30"]
+    assert placements["end_date"].dt.strftime("%Y-%m-%d").tolist() == ["2021-10-01", "2022-09-30"]
     assert placements["placement_type"].tolist() == ["orientation", "first"]
 
 

@@ -18,6 +18,7 @@ from gmts_models.data.contract.tables import TABLES
 from gmts_models.data.load import load_trainees
 from gmts_models.data.people import Checked, People
 from gmts_models.errors import DataError, InputError
+from gmts_models.features.table import build_features
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "tables.md").read_text(encoding="utf-8")
@@ -288,15 +289,28 @@ def test_a_long_placement_overlaps_all_that_begin_within_it():
     assert [line[0] for line in rejected(checked, "placements")] == [0, 1, 2]
 
 
-def test_an_open_placement_ends_the_day_before_the_next():
+def test_an_open_placement_ends_on_the_day_of_the_next():
     spans = [("2020-03-01", None), ("2019-09-02", None), ("2021-03-01", None)]
     checked = load("placements", placements(*spans))
     found = checked.valid.tables["placements"]
     assert days(found["start_date"]) == ["2020-03-01", "2019-09-02", "2021-03-01"]
-    assert days(found["end_date"]) == ["2021-02-28", "2020-02-29", None]
+    assert days(found["end_date"]) == ["2021-03-01", "2020-03-01", None]
     assert checked.filled.to_numpy().tolist() == [
-        ["placements", "end_date", 2, "the day before the trainee's next placement"]
+        ["placements", "end_date", 2, "the first day of the trainee's next placement"]
     ]
+
+
+def test_a_filled_in_end_tells_nobody_that_another_placement_begins_today():
+    names = ["months_in_placement", "operational_share", "placements_so_far", "gap_months"]
+    first = placements(("2019-09-02", None)).assign(focus="operational")
+    second = placements(("2020-03-02", None)).assign(focus="strategic")
+    both = load("placements", pd.concat([first, second], ignore_index=True)).valid
+    one = load("placements", first).valid
+    on_the_day = [build_features(each, at="2020-03-02", features=names).X for each in (one, both)]
+    pd.testing.assert_frame_equal(*on_the_day)
+    assert on_the_day[0]["months_in_placement"].iloc[0] == 6
+    after = build_features(both, at="2020-03-03", features=names).X
+    assert after["placements_so_far"].iloc[0] == 2
 
 
 def test_only_a_placement_that_counts_ends_another():
@@ -312,7 +326,7 @@ def test_only_a_placement_that_counts_ends_another():
 def test_placements_without_a_column_for_the_end_get_one():
     frame = placements(("2019-09-02", None), ("2020-03-01", None)).drop(columns="end_date")
     found = load("placements", frame).valid.tables["placements"]
-    assert days(found["end_date"]) == ["2020-02-29", None]
+    assert days(found["end_date"]) == ["2020-03-01", None]
 
 
 DAYS = pd.date_range("2019-09-02", periods=12).strftime("%Y-%m-%d").tolist()
@@ -598,7 +612,7 @@ def test_what_is_printed_counts_each_table(capsys):
     assert "trainees: 3 rows: 2 valid, 1 rejected." in said
     assert "trainee_id is not in the table of trainees" in said
     print_checked(load("placements", placements(("2019-09-02", None), ("2020-03-01", None))))
-    assert "end_date filled in for 1 row: the day before" in capsys.readouterr().out
+    assert "end_date filled in for 1 row: the first day" in capsys.readouterr().out
 
 
 @pytest.mark.slow

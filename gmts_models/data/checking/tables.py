@@ -1,7 +1,8 @@
 """The rules of the tables beside the trainees.
 
 The last day of a placement is its last: an end on the day of the next start is a hand-over, a later
-one an overlap. A placement without an end, followed by another, ended the day before that one.
+one an overlap. A placement without an end, followed by another, ended on the day of that start: a
+hand-over, so that its end is known no earlier than what tells it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from gmts_models.data.months import Days
 from gmts_models.data.reading.cells import fold_id
 from gmts_models.outcome import Bools, Ints
 
-_DAY = np.timedelta64(1, "D")
 _NAT = np.datetime64("NaT", "D")
 _OPEN = np.datetime64("9999-12-31", "D")
 _EARLIER_ALLOWED = frozenset({"roles"})
@@ -201,13 +201,13 @@ def _kinds(records: Records) -> Iterator[Violation]:
 
 
 def _closed(records: Records, owner: Ints, rows: Ints) -> tuple[Days, Bools]:
-    """Return the ends of placements, an open one's being the day before the next start."""
+    """Return the ends of placements, an open one's being the day of the next start."""
     start, ends = records.days("start_date"), records.days("end_date").copy()
     filled = np.zeros(len(records), dtype=bool)
     order = rows[np.lexsort((start[rows], owner[rows]))]
     this, next_ = order[:-1], order[1:]
     open_ = (owner[this] == owner[next_]) & np.isnat(ends[this])
-    ends[this[open_]] = start[next_[open_]] - _DAY
+    ends[this[open_]] = start[next_[open_]]
     filled[this[open_]] = True
     return ends, filled
 

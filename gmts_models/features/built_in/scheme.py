@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gmts_models.data.months import months_between
+from gmts_models.data.months import months_between, to_days
 from gmts_models.features.attribute import Attribute
 from gmts_models.features.built_in.posts import label, latest, posts
 from gmts_models.features.known import Known
@@ -30,7 +30,12 @@ def _months_to_end(known: Known) -> Floats:
 
 
 def _has_withdrawn(known: Known) -> Bools:
-    return np.asarray(known.trainee("leave_scheme_date").notna(), dtype=bool)
+    """Return (n,) bool: who left before the end; who left on its day has completed."""
+    day = to_days(known.trainee("leave_scheme_date"))
+    withdrew = ~np.isnat(day)
+    if known.has("scheme_end_date"):
+        withdrew &= ~(day >= to_days(known.trainee("scheme_end_date")))
+    return withdrew
 
 
 def _withdrew(known: Known) -> Floats:
@@ -88,6 +93,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         kind="number",
         meaning="left the scheme before its end; 1 = yes",
         sources=("start_date", "leave_scheme_date"),
+        optional=("scheme_end_date",),
         derive=_withdrew,
     ),
 )

@@ -69,6 +69,16 @@ def test_a_withdrawal_is_known_from_the_day_after_it() -> None:
     np.testing.assert_array_equal(values("withdrew", people(), "a", *on), [np.nan, 0, 0, 0, 0])
 
 
+def test_who_leaves_the_scheme_on_its_last_day_has_completed_it() -> None:
+    frame = people().trainees
+    frame.loc[frame["trainee_id"] == "c", "leave_scheme_date"] = pd.Timestamp("2020-09-03")
+    frame.loc[frame["trainee_id"] == "d", "leave_scheme_date"] = pd.Timestamp("2020-09-03")
+    made, on = People(trainees=frame), ("2020-09-04", "2021-03-03")
+    assert values("withdrew", made, "c", *on) == [0, 0]
+    assert values("scheme_phase", made, "c", *on) == ["0 to 6 months after the scheme", "later"]
+    assert values("withdrew", made, "d", *on) == [1, 1]  # no end is known
+
+
 def test_the_phase_follows_the_latest_placement() -> None:
     phases = {
         "2018-09-02": None,
