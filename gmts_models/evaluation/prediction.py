@@ -104,6 +104,8 @@ def _fit_and_predict(
             # and with it what follows.
             starts, which = np.unique(entry, return_inverse=True)
             at_entry = fitted.predict_risk(new, starts)[np.arange(len(new)), which]
+            # Who is there from the first day may leave on it, as many do on completing the scheme.
+            at_entry = np.where(entry > 0, at_entry, 0.0)
             risk = conditional_risk(risk, at_entry[:, None])
     except GmtsError as error:
         return None, None, time.perf_counter() - began, error.what

@@ -278,6 +278,30 @@ def test_late_entrants_are_scored_from_their_entry() -> None:
     assert got == pytest.approx(want, abs=0.004)  # its standard error is about .002
 
 
+def test_leaving_on_the_first_day_is_expected_beside_late_entrants() -> None:
+    """Those who leave at month 0, as at completion, count though somebody else entered late."""
+    n = 300
+    months = np.where(np.arange(n) % 3 == 0, 0.0, 12.0 + np.arange(n) % 30)
+    frame = pd.DataFrame(
+        {
+            "trainee_id": np.arange(n).astype(str),
+            "specialism": "one",
+            "entry_months": np.where(np.arange(n) == 1, 6.0, 0.0),
+            "duration_months": months,
+            "event": (months < 24).astype(float),
+        }
+    )
+    table = build_features(People(trainees=frame, scheme="any"), features=["specialism"])
+    scheme = GroupedKFold(folds=3)
+    found = evaluate({"km": KaplanMeier(by=None)}, table, scheme, horizons=[6, 18], bootstrap=0)
+    risk = found.predictions.risk["km"]
+    there = np.arange(n) != 1
+    np.testing.assert_allclose(risk[there, 0], 1 / 3, atol=0.03)  # a third leaves on the first day
+    np.testing.assert_allclose(risk[1], [0.0, (risk[2, 1] - 1 / 3) * 1.5], atol=0.06)
+    ratio = found.scores.query("score == 'observed_expected' and group == 'All'")["estimate"]
+    np.testing.assert_allclose(ratio, 1.0, atol=0.01)
+
+
 @pytest.mark.slow
 def test_bootstrap_intervals_cover() -> None:
     """The Brier score's 95 % interval covers the true one of a fixed prediction."""
