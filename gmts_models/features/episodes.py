@@ -49,6 +49,7 @@ def build_episodes(
     breaks: Sequence[str] = BREAKS,
     calendar: Calendar | None = None,
     attributes: Sequence[Attribute] = (),
+    competing: bool = False,
 ) -> FeatureTable:
     """Split each person's follow-up into stretches, for models of features that change with time.
 
@@ -61,6 +62,8 @@ def build_episodes(
         and at its end where it has one. A table that does not belong to people
         ("labour_market") splits everyone's. Tables that are not there split nothing.
     calendar : "year" or "month" splits at the first day of each; or a list of days. None = none.
+    competing : as of `build_features`. Of "left_scheme", whose people otherwise stay at risk after
+        completing, rows then end at completion.
 
     Returns
     -------
@@ -87,7 +90,7 @@ def build_episodes(
             where="build_episodes",
             fix="give start_date and leave_nhs_date",
         )
-    followed = build_outcome(people, endpoint)
+    followed = build_outcome(people, endpoint, competing=competing)
     begin = _first_days(people, followed)
     owner, day = _breaks(people, followed, begin, breaks, calendar, features, attributes)
     person, first, last = _split(begin, followed.ends, owner, day)
@@ -196,9 +199,14 @@ def _of_trainees(
     for attribute in used:
         for table, name in map(source_of, (*attribute.sources, *attribute.optional)):
             column = BY_NAME.get(name, people.attributes.get(name))
-            if table == "trainees" and column is not None and column.known in frame:
+            if table != "trainees" or column is None:
+                continue
+            if column.known in frame:
                 day = to_days(frame[column.known])[followed.rows]
                 yield rows, day + attribute.lag_days * _DAY
+            elif column.known == "start" and attribute.lag_days:  # dated on the eve of the start
+                start = to_days(frame["start_date"])[followed.rows]
+                yield rows, start + (attribute.lag_days - 1) * _DAY
 
 
 def _of_records(
@@ -211,7 +219,11 @@ def _of_records(
     for name in _tables(people, breaks, personal=True):
         frame, contract = people.tables[name], TABLES[name]
         owner = row_of[ids.get_indexer(pd.Index(frame["trainee_id"].astype(object)))]
-        lags = {a.lag_days for a in used if any(source_of(s)[0] == name for s in a.sources)}
+        lags = {
+            a.lag_days
+            for a in used
+            if any(source_of(s)[0] == name for s in (*a.sources, *a.optional))
+        }
         for column in (contract.date, contract.end):
             if column in frame:
                 day = to_days(frame[column])

@@ -148,12 +148,18 @@ class Known:
             then = ranks(frame[[name for name in wanted if name not in late]].iloc[tied])
             by_day = by_day.reordered(tied, then)
         row, record = by_day.all_before(self.person, self._seen)
-        found = frame[wanted].iloc[record].reset_index(drop=True)
+        found = frame[wanted].iloc[record]
+        found.index = pd.RangeIndex(len(found))  # reset_index would copy
         for name, known in late.items():
             hidden = ~(self._access.days(table, known)[record] < self._seen[row])
             found[name] = found[name].mask(hidden)
         found.insert(0, "row", row)
         return settle_ties(found, contract.date) if late else found
+
+    def number_of_records(self, table: str) -> Ints:
+        """Return (n,) how many lines `records` would have for each row."""
+        self._access.readable(table)
+        return self._by_day(table).count(self.person, self._seen)
 
     def first_record(self, table: str) -> Days:
         """Return (n,) the day of the table's first record, of anyone; NaT where there is none yet.

@@ -165,6 +165,47 @@ def test_what_a_feature_is_known_from_splits_as_well() -> None:
     assert list(table.X["reason"].notna()) == [False, False, False, True]
 
 
+def test_what_is_held_back_splits_when_it_is_let_go() -> None:
+    """Also a fact of the start, and a column that an attribute only reads where it is there."""
+    made = people({"a": ("2020-01-01", None, "2021-01-01")}, [("a", "2020-03-01", 9)])
+    made = replace(made, trainees=made.trainees.assign(region="London"))
+
+    def told(known: Known) -> pd.Series:
+        return known.trainee("region").astype(object)
+
+    def late_answers(known: Known) -> Any:
+        return known.records("surveys").groupby("row").size().reindex(range(len(known)))
+
+    words = {"meaning": "", "lag_days": 31}
+    region = Attribute(name="r", kind="category", sources=("region",), derive=told, **words)
+    number = Attribute(
+        name="n",
+        kind="number",
+        sources=(),
+        optional=("surveys.morale",),
+        derive=late_answers,
+        **words,
+    )
+    table = build_episodes(made, features=[], attributes=[region, number])
+    # Of 1 January it is known on 1 February, so after 31 January; of 1 March after 1 April.
+    np.testing.assert_allclose(table.y.entry, [0, 30 / 31, 2, 3])
+    assert list(table.X["r"].notna()) == [False, True, True, True]
+    assert list(table.X["n"].notna()) == [False, False, False, True]
+
+
+def test_who_completes_leaves_the_risk_set_where_exits_compete() -> None:
+    made = people(
+        {"a": ("2018-01-01", None, "2021-01-01"), "b": ("2018-01-01", "2019-01-01", "2019-01-01")},
+        [("a", "2020-06-01", 2)],
+        scheme_end_date=pd.to_datetime(["2020-01-01"] * 2),
+    )
+    stays_on = build_episodes(made, "left_scheme", features=[], attributes=[MORALE])
+    assert stays_on.y.exit.max() > 24
+    ends = build_episodes(made, "left_scheme", features=[], attributes=[MORALE], competing=True)
+    assert ends.y.causes == ("withdrew", "completed")
+    assert list(zip(ends.y.exit, ends.y.event, strict=True)) == [(24, 2), (12, 1)]
+
+
 def test_completion_starts_the_clock_of_post_scheme() -> None:
     made = people(
         {"a": ("2018-01-01", "2020-09-01", "2020-09-01")},

@@ -28,7 +28,7 @@ _PLACED = tuple(
 
 def _tells(known: Known) -> Bools:
     """Return (n,) bool: of whom the table tells, be it that there was nothing."""
-    told = _number(known, known.records(ASSESSMENTS.name)["row"].to_numpy()) > 0
+    told = known.number_of_records(ASSESSMENTS.name) > 0
     told |= known.first_record(ASSESSMENTS.name) <= known.start
     return np.asarray(told | (known.on <= known.start))
 
@@ -37,7 +37,9 @@ def _of_type(known: Known, kind: str) -> pd.DataFrame:
     """Return the records of one type, oldest first within a row."""
     found = known.records(ASSESSMENTS.name)
     of_type = (found["assessment_type"] == kind).to_numpy(bool, na_value=False)
-    return found[of_type].reset_index(drop=True)
+    found = found[of_type]
+    found.index = pd.RangeIndex(len(found))
+    return found
 
 
 def _number(known: Known, row: Ints) -> Floats:
@@ -98,7 +100,10 @@ def _latest_by_subject(competencies: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def _signed_off(known: Known) -> Floats:
-    competencies = _of_type(known, "competency")
+    return _number_signed_off(known, _of_type(known, "competency"))
+
+
+def _number_signed_off(known: Known, competencies: pd.DataFrame) -> Floats:
     latest = _latest_by_subject(competencies, "signed_off")
     done = latest["signed_off"].astype("boolean").to_numpy(bool, na_value=False)
     row = latest["row"].to_numpy(np.int64)
@@ -112,7 +117,7 @@ def _progress(known: Known) -> Floats:
     told = told.sort_values(["row", "date", "framework_size"], kind="stable")
     size = np.full(len(known), np.nan)
     size[told["row"].to_numpy()] = told["framework_size"].to_numpy(float)  # the last one counts
-    return np.asarray(_signed_off(known) / size, dtype=float)
+    return np.asarray(_number_signed_off(known, competencies) / size, dtype=float)
 
 
 def _mean_rating(known: Known) -> Floats:
