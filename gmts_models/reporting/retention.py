@@ -192,12 +192,21 @@ def retention_curves(
 
 
 def labels_of(people: People, by: str) -> pd.Series:
-    """Return (n,) text labels of a column, None where missing; InputError where there is none."""
-    if by not in people.trainees:
+    """Return (n,) text labels of a column, None where missing.
+
+    Raises
+    ------
+    InputError : there is no such column, or it does not make groups: ids, which would be published
+        as their names, and dates.
+    """
+    dates = people.trainees.select_dtypes(["datetime", "datetimetz"]).columns
+    groups = [str(name) for name in people.trainees.columns.drop(["trainee_id", *dates])]
+    if by not in groups:
+        there = by in people.trainees
         raise InputError(
-            "the records have no such column",
+            "ids and dates make no groups" if there else "the records have no such column",
             where=f"by={by!r}",
-            fix=f"choose among {', '.join(map(str, people.trainees.columns))}",
+            fix=f"choose among {', '.join(groups)}",
         )
     column = people.trainees[by]
     return column.astype(str).where(column.notna(), None)

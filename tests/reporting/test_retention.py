@@ -121,6 +121,15 @@ def test_an_unknown_column_is_refused() -> None:
         retention_table(TWENTY, by="specialty")
 
 
+@pytest.mark.parametrize("by", ["trainee_id", "scheme_end_date"])
+def test_ids_and_dates_make_no_groups(by: str) -> None:
+    frame = TWENTY.trainees.assign(scheme_end_date=pd.Timestamp("2020-09-01"))
+    people = People(trainees=frame, scheme="any")
+    with pytest.raises(InputError, match="make no groups") as caught:
+        retention_table(people, by=by)
+    assert by not in str(caught.value).partition("fix:")[2]
+
+
 def test_turnover_agrees_with_r(
     r_values: Callable[[str], dict[str, Any]], open_data: Callable[[str], Path]
 ) -> None:
