@@ -21,7 +21,7 @@ import pandas as pd
 from gmts_models.config import Endpoint
 from gmts_models.data.contract.columns import DESTINATIONS
 from gmts_models.data.months import Days, months_between
-from gmts_models.data.people import People
+from gmts_models.data.people import People, check_people
 from gmts_models.errors import InputError
 from gmts_models.outcome import UNKNOWN_CAUSE, Bools, Floats, Ints, Outcome
 
@@ -61,8 +61,10 @@ def build_outcome(
 
     Raises
     ------
-    InputError : the records do not hold what the endpoint needs, or nobody is left to follow.
+    InputError : the records do not hold what the endpoint needs, or nobody is left to follow; or
+        these are no people.
     """
+    check_people(people)
     match endpoint:
         case "left_nhs":
             return _left_nhs(people) if people.has_dates else _ready_durations(people)

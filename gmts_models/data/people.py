@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from gmts_models.data.contract.columns import Column
+from gmts_models.errors import InputError
 
 Resolution = Literal["day", "month", "year", "unknown"]
 
@@ -152,3 +153,20 @@ class Checked:
             for each in self.summary().itertuples()
         ]
         return f"Checked({'; '.join(told)})"
+
+
+def check_people(people: object) -> None:
+    """Refuse what is no `People`, such as a frame, or the `Checked` that holds them.
+
+    Raises
+    ------
+    InputError : it is something else.
+    """
+    if isinstance(people, People):
+        return
+    holder = isinstance(getattr(people, "valid", None), People)
+    raise InputError(
+        f"these are no people, but {type(people).__name__}",
+        where="people",
+        fix="pass its .valid" if holder else "read them first: load_trainees(...).valid",
+    )

@@ -24,7 +24,7 @@ from gmts_models.data.contract.columns import BY_NAME
 from gmts_models.data.contract.tables import TABLES
 from gmts_models.data.endpoints import Followed, build_outcome
 from gmts_models.data.months import Days, add_months, months_between, to_days
-from gmts_models.data.people import People
+from gmts_models.data.people import People, check_people
 from gmts_models.errors import InputError
 from gmts_models.features.attribute import Attribute, source_of
 from gmts_models.features.matrix import Features, candidates, make_matrix
@@ -84,6 +84,7 @@ def build_episodes(
     Source: Therneau, Crowson & Atkinson, Using time dependent covariates and time dependent
     coefficients in the Cox model (vignette of ``survival``).
     """
+    check_people(people)
     if not people.has_dates:
         raise InputError(
             "these people have ready durations and no dates, so no record has a place in time",

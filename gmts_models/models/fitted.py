@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import clone
 
-from gmts_models.data.people import People
+from gmts_models.data.people import People, check_people
 from gmts_models.errors import InputError
 from gmts_models.features.matrix import make_features
 from gmts_models.features.prediction_date import AskedAt, At, ask, at_risk, pick, read_at
@@ -54,8 +54,9 @@ class FittedModel:
 
         Raises
         ------
-        InputError : the model does not speak of this prediction date.
+        InputError : the model does not speak of this prediction date, or these are no people.
         """
+        check_people(people)
         months, when = check_horizons(horizons), self._date(at)
         asked = ask(people, when)
         rows = np.flatnonzero(

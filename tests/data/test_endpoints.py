@@ -11,7 +11,7 @@ import pytest
 
 from gmts_models.data.contract.columns import DESTINATIONS
 from gmts_models.data.endpoints import build_outcome
-from gmts_models.data.people import People
+from gmts_models.data.people import Checked, People
 from gmts_models.data.synthetic.scheme import simulate_trainees
 from gmts_models.errors import InputError
 from gmts_models.outcome import UNKNOWN_CAUSE
@@ -201,3 +201,13 @@ def test_the_incidence_of_withdrawing_is_the_same_either_way() -> None:
     at = np.array([6.0, 12, 18, 24])
     risk = 1 - survival_at(curve, at).survival
     np.testing.assert_allclose(risk, incidence_at(causes, at).incidence[:, 0], rtol=1e-12)
+
+
+def test_what_is_no_people_is_refused() -> None:
+    people = simulate_trainees(seed=1, cohorts=[2020])
+    with pytest.raises(InputError, match="no people, but DataFrame"):
+        build_outcome(people.trainees)  # type: ignore[arg-type]
+    held = Checked(valid=people, rejected=pd.DataFrame(columns=["row"]), n_rows=len(people))
+    with pytest.raises(InputError, match="no people, but Checked") as caught:
+        build_outcome(held)  # type: ignore[arg-type]
+    assert "pass its .valid" in str(caught.value)
