@@ -33,7 +33,7 @@ def destinations(run: RunFolder) -> tuple[Table, ...]:
         for cause in causes
     )
     over_time = Table(
-        caption="Share of all who have left, by way and months since "
+        caption="Of everybody, the share that left for each of these, by months since "
         + ("completion" if run.facts.endpoint == "post_scheme" else "the start"),
         head=("", *map(words.months, horizons)),
         rows=rows,

@@ -69,7 +69,13 @@ class Panel:
 def counts(run: RunFolder) -> tuple[tuple[str, str], ...]:
     """Return what was read and what became of it, in the order of the table."""
     held = dict(zip(run.data["item"], run.data["count"], strict=True)) or run.facts.counts
-    return tuple((_ITEMS.get(item, item), words.count(value)) for item, value in held.items())
+    named = dict(_ITEMS)
+    if run.facts.landmarks:
+        named["followed"] = "people at one landmark or more"
+    elif run.facts.at != "start":
+        named["followed"] = "at risk on the prediction date"
+        named["left"] = "of them seen to leave"
+    return tuple((named.get(item, item), words.count(value)) for item, value in held.items())
 
 
 def rejected(run: RunFolder) -> Table | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from gmts_models.disclosure import SUPPRESSED
-from gmts_models.run_record import ModelRecord
+from gmts_models.reporting.words import prediction_date
+from gmts_models.run_record import ModelRecord, RunRecord
 from gmts_models.tracking.runs import Row, RunFolder, number
 
 ALL = "All"  # the group of everybody, in each table
@@ -45,7 +46,7 @@ def run_note(folder: RunFolder) -> str:
         _retention_table(retention, {atom.group: atom.share for atom in record.atoms}),
     ]
     if leaderboard:
-        parts += ["#### Models, best first", _leaderboard_table(leaderboard)]
+        parts += ["#### Models, best first", _clock(record), _leaderboard_table(leaderboard)]
     parts.append(
         f"Endpoint: {_line(record.leaving or record.endpoint)} (`{record.endpoint}`). "
         f"Models are judged by `{record.scheme}`. Intervals are {100 * record.level:g}%. "
@@ -83,6 +84,14 @@ def model_note(folder: RunFolder, model: ModelRecord) -> str:
 
 def _warning(folder: RunFolder) -> str:
     return "**Synthetic data: no real person.** " if folder.record.synthetic else ""
+
+
+def _clock(record: RunRecord) -> str:
+    """Say from when the models' months count, where that is not the start."""
+    if record.at == "start" and not record.landmarks:
+        return ""
+    when = prediction_date(record.at, record.landmarks)
+    return f"Risk is asked {when}, and months count from there; above they count from the start."
 
 
 def _headline(retention: list[Row], leaderboard: list[Row]) -> str:

@@ -64,8 +64,7 @@ def view_tags(horizons: Sequence[float], milliseconds: int) -> dict[str, str]:
             _column("metrics", "mean_auc"),
             _column("metrics", "c_index"),
             *(_column("metrics", f"brier.{month}") for month in months),
-            _column("tags", "gmts.run"),
-            _column("tags", "gmts.verdict"),
+            *(_column("tags", f"gmts.{name}") for name in ("verdict", "at", "synthetic", "run")),
         ],
     }
     retention = {
@@ -74,7 +73,10 @@ def view_tags(horizons: Sequence[float], milliseconds: int) -> dict[str, str]:
         "orderByAsc": False,
         "selectedColumns": [
             *(_column("metrics", f"retention.{month}") for month in months),
-            *(_column("tags", f"gmts.{name}") for name in ("endpoint", "synthetic", "scheme")),
+            *(
+                _column("tags", f"gmts.{name}")
+                for name in ("endpoint", "at", "synthetic", "scheme")
+            ),
             _column("attributes", "Dataset"),
         ],
     }

@@ -259,6 +259,11 @@ def test_withdrawing_is_not_called_leaving_the_nhs(make_run: MakeRun) -> None:
 # ---------------------------------------------------------------- models
 
 
+def test_those_asked_later_are_not_called_followed(make_run: MakeRun) -> None:
+    assert "at risk on the prediction date" in read(make_run(at="12")).text
+    assert "people at one landmark or more" in read(make_run(landmarks=[0, 12])).text
+
+
 def test_leaderboard_says_who_won(page: Page) -> None:
     board = page.table("Model", containing="Brier")
     assert board.column("Model") == ["Cox", "Logistic regression", "Kaplan-Meier", "Weibull"]

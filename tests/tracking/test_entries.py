@@ -206,6 +206,14 @@ def test_note_begins_with_the_answer(tmp_path: Path) -> None:
     assert "- Policy and Strategy: too few trainees at 60 months." in lines
 
 
+def test_note_says_from_when_months_count(tmp_path: Path) -> None:
+    assert "Risk is asked" not in run_note(sample(tmp_path))
+    later = sample(tmp_path / "later", at="12")
+    assert "Risk is asked 12 months after the start, and months count from there" in run_note(later)
+    stack = sample(tmp_path / "stack", landmarks=[0, 12])
+    assert "Risk is asked 0 and 12 months after the start" in run_note(stack)
+
+
 def test_note_of_real_data_does_not_say_synthetic(tmp_path: Path) -> None:
     folder = sample(tmp_path, synthetic=False)
     assert "Synthetic" not in run_note(folder)
