@@ -83,6 +83,12 @@ def validate(
     html: Annotated[
         Path | None, typer.Option(help="Write the data-quality report as a page: quality.html.")
     ] = None,
+    rows: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write each rejected row's number, column, reason and fix: rejected.csv."
+        ),
+    ] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option("--column", help="Map a column: specialism=Department; may be repeated."),
@@ -101,7 +107,7 @@ def validate(
     ] = False,
 ) -> None:
     """Check the tables of a scheme: rejected rows with their reasons, and data quality."""
-    from gmts_models.console import print_checked, print_quality
+    from gmts_models.console import print_checked, print_quality, say
     from gmts_models.data.quality.report import quality_report
 
     if scheme not in (None, "gmts", "any"):
@@ -118,8 +124,10 @@ def validate(
     print_checked(checked)
     report = quality_report(checked)
     print_quality(report)
+    if rows is not None:
+        checked.rejected.to_csv(rows, index=False)
+        say(f"The rejected rows are told in {rows}.")
     if html is not None:
-        from gmts_models.console import say
         from gmts_models.reporting.quality import write_quality_report
 
         say(f"The data-quality report is {write_quality_report(report, html)}.")

@@ -15,7 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from gmts_models.data.checking.rejections import summarise_rejected
+from gmts_models.data.checking.tables import ORPHANED
 from gmts_models.disclosure import show_count
+from gmts_models.reporting.words import in_words
 from gmts_models.run_record import event_words
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def _rejected_in_words(checked: Checked) -> str:
         for table, rows, _, rejected in checked.summary().itertuples(index=False)
         if rejected
     ]
-    return f"{' and '.join(told)} were" if told else ""
+    return f"{in_words(told)} were" if told else ""
 
 
 def _ui_command(run: Run, store: Path | None) -> str:
@@ -127,10 +129,11 @@ def print_checked(checked: Checked) -> None:
     if len(checked.rejected):
         out = console()
         out.print(_by_reason(checked, several))
-        out.print(_each_rejected(checked, several))
-        more = len(checked.rejected) - MOST_REJECTED
-        if more > 0:
-            say(f"... and {more:,} more: load_trainees(...).rejected has all.")
+        # What follows from a trainee's row is mended with it.
+        own = checked.rejected[checked.rejected["reason"] != ORPHANED]
+        out.print(_each_rejected(own.head(MOST_REJECTED), several))
+        if more := len(checked.rejected) - min(len(own), MOST_REJECTED):
+            say(f"... and {more:,} more: --rows rejected.csv writes all of them.")
 
 
 def print_quality(report: QualityReport) -> None:
@@ -170,7 +173,7 @@ def _by_reason(checked: Checked, several: bool) -> Table:
     return table
 
 
-def _each_rejected(checked: Checked, several: bool) -> Table:
+def _each_rejected(rejected: pd.DataFrame, several: bool) -> Table:
     table = Table(title="Each of them", title_justify="left")
     if several:
         table.add_column("Table", no_wrap=True)
@@ -178,7 +181,7 @@ def _each_rejected(checked: Checked, several: bool) -> Table:
     table.add_column("Column")
     table.add_column("Reason")
     columns = [*(["table"] if several else []), "row", "column", "reason"]
-    for row in checked.rejected[columns].head(MOST_REJECTED).itertuples(index=False):
+    for row in rejected[columns].itertuples(index=False):
         table.add_row(*(_plain(value) for value in row))
     return table
 

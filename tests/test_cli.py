@@ -204,6 +204,31 @@ def test_validate_writes_a_page_and_says_what_is_worth_a_look(
     assert ".html" in err
 
 
+def test_validate_tells_causes_first_and_writes_every_row(
+    run_cli: Callable[..., tuple[int, str, str]], folder: Path, trainees: pd.DataFrame
+) -> None:
+    extract = folder / "extract"
+    extract.mkdir()
+    few = trainees.head(8).astype({"start_date": str})
+    few.loc[3, "start_date"] = "yesterday"
+    few.to_csv(extract / "trainees.csv", index=False)
+    of_the_rejected = few["trainee_id"].iloc[3]
+    days = pd.date_range("2017-01-01", periods=60).astype(str)
+    surveys = pd.DataFrame({"trainee_id": of_the_rejected, "date": days, "morale": 5.0})
+    surveys.loc[59] = [few["trainee_id"].iloc[0], "2019-01-01", 55.0]
+    surveys.to_csv(extract / "surveys.csv", index=False)
+    arguments = ("validate", "extract", "--census-date", "2019-09-30", "--rows", "rejected.csv")
+    code, out, _ = run_cli(*arguments)
+    assert code == 0
+    each = out.partition("Each of them")[2]
+    assert "morale is outside 0 to 10" in each
+    assert "own row was rejected" not in each
+    assert "and 59 more" in each
+    written = pd.read_csv(folder / "rejected.csv")
+    assert written.groupby("table")["row"].nunique().to_dict() == {"surveys": 60, "trainees": 1}
+    assert of_the_rejected not in (folder / "rejected.csv").read_text(encoding="utf-8")
+
+
 def test_validate_takes_what_a_configuration_reads(
     run_cli: Callable[..., tuple[int, str, str]], folder: Path
 ) -> None:

@@ -27,6 +27,7 @@ from gmts_models.data.months import Days
 from gmts_models.data.reading.cells import fold_id
 from gmts_models.outcome import Bools, Ints
 
+ORPHANED = "the trainee's own row was rejected"
 _NAT = np.datetime64("NaT", "D")
 _OPEN = np.datetime64("9999-12-31", "D")
 _EARLIER_ALLOWED = frozenset({"roles"})
@@ -138,7 +139,7 @@ def _orphans(records: Records, owner: Ints, roster: Roster) -> Iterator[Violatio
     yield violation(
         rejected,
         "trainee_id",
-        "the trainee's own row was rejected",
+        ORPHANED,
         "mend the row in the table of trainees",
     )
 

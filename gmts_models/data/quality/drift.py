@@ -107,7 +107,7 @@ def _compare_labels(labels: Labels, here: Floats, others: Floats) -> dict[str, A
     size = float(difference.sum() / 2)
     p = float(stats.chi2_contingency(np.array([here, others]), correction=False)[1])
     largest = int(difference.argmax())
-    what = f"{labels[largest]}: {mine[largest]:.0%} against {theirs[largest]:.0%}"
+    what = f"{labels[largest]}: {mine[largest]:.0%}, elsewhere {theirs[largest]:.0%}"
     what = what.replace("%", " %")
     counts = np.r_[here[largest], others[largest]]
     counts = np.r_[counts, here.sum() - counts[0], others.sum() - counts[1]]
@@ -127,7 +127,7 @@ def _compare_numbers(a: Floats, b: Floats) -> dict[str, Any] | None:
     size = float((a.mean() - b.mean()) / spread)
     p = float(stats.ttest_ind(a, b, equal_var=False).pvalue) if a.std() or b.std() else 1.0
     return {
-        "what": f"mean {a.mean():.3g} against {b.mean():.3g}",
+        "what": f"mean {a.mean():.3g}, elsewhere {b.mean():.3g}",
         "fewest": min(len(a), len(b)),
         "size": size,
         "p": p,

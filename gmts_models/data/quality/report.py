@@ -68,7 +68,11 @@ class QualityReport:
                 what=lambda gap: "missing of " + gap["n"].map("{:,}".format).astype(str),
             ),
             self.suspicious.assign(section="suspicious"),
-            self.duplicates.assign(section="duplicates", table="trainees"),
+            self.duplicates.assign(
+                section="duplicates",
+                table=lambda found: found["what"].str.split(": ", n=1).str[0],
+                what=lambda found: found["what"].str.split(": ", n=1).str[1],
+            ),
             self.drift.rename(columns={"n": "rows"}).assign(
                 section="drift",
                 table="trainees",
@@ -99,8 +103,14 @@ def quality_report(checked: Checked, *, horizons: Sequence[float] = HORIZONS) ->
 
     Raises
     ------
-    InputError : a horizon is not a month above 0.
+    InputError : a horizon is not a month above 0, or what is given is not `Checked`.
     """
+    if not hasattr(checked, "valid"):
+        raise InputError(
+            f"the report is about checked records, and this is {type(checked).__name__}",
+            where="checked",
+            fix="pass what load_trainees or from_snapshots returned, not its .valid",
+        )
     months = tuple(float(each) for each in horizons)
     if not months or not all(np.isfinite(each) and each > 0 for each in months):
         raise InputError("horizons must be months above 0", where="quality_report(horizons=)")

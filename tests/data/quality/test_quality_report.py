@@ -271,7 +271,13 @@ def test_copies_are_counted_and_people_who_are_alike_are_told() -> None:
             "fix": "",
         }
     )
-    found = quality_report(checked(people(frame), rejected=rejected, n_rows=62)).duplicates
+    report = quality_report(checked(people(frame), rejected=rejected, n_rows=62))
+    lines = report.to_frame().query("section == 'duplicates'")
+    assert lines[["table", "what"]].to_numpy()[:2].tolist() == [
+        ["surveys", "the row repeats an earlier one"],
+        ["trainees", "the row repeats an earlier one"],
+    ]
+    found = report.duplicates
     assert found.to_numpy().tolist() == [
         ["surveys: the row repeats an earlier one", 1],
         ["trainees: the row repeats an earlier one", 2],
@@ -281,6 +287,11 @@ def test_copies_are_counted_and_people_who_are_alike_are_told() -> None:
 
 def test_coarse_records_are_alike_by_chance_and_not_told() -> None:
     assert not len(quality_report(checked(people())).duplicates)
+
+
+def test_people_are_not_checked_records() -> None:
+    with pytest.raises(InputError, match="this is People"):
+        quality_report(people())  # type: ignore[arg-type]
 
 
 def test_ready_durations_have_a_report_too() -> None:
