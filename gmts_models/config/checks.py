@@ -192,7 +192,7 @@ def _hint(schema: dict[str, Any], value: Any) -> str:
         return "; put a space after the dash" if dashed else "; begin each item with '- '"
     if isinstance(value, list):
         return ""
-    if "string" in wanted:
+    if "string" in wanted and not wanted & {"integer", "number"}:
         return "; put it in quotation marks"
     if "array" in wanted:
         return f"; put it in square brackets: [{show_value(value)}]"

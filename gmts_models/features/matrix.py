@@ -63,7 +63,7 @@ def make_matrix(
     known = known_on(people, rows.person, rows.on)
     added, there = {*named} - {DEFAULT, LANDMARK}, {each.name for each in chosen}
     if lacking := sorted(added - there):
-        raise _no_feature(lacking[0], available(people, own), own)
+        raise _no_feature(lacking[0], people, own)
     skipped = {_SAME_AS_LANDMARK} - added if stacked else set()
     made = {each.name: each.values(known) for each in chosen if each.name not in skipped}
     kept = {name: each for name, each in made.items() if name in added or tells(name, each)}
@@ -84,7 +84,7 @@ def make_features(
     ready = available(people, own)
     for name in names:
         if name not in ready and name != LANDMARK:
-            raise _no_feature(name, ready, own)
+            raise _no_feature(name, people, own)
     _check_known(people, [ready[name] for name in names if name in ready], rows)
     known = known_on(people, rows.person, rows.on)
     made = {  # a name that is there twice is made once
@@ -94,7 +94,7 @@ def make_features(
     return pd.DataFrame(made, index=pd.RangeIndex(len(rows.person)))
 
 
-def _no_feature(name: str, ready: Iterable[str], own: Iterable[Attribute]) -> InputError:
+def _no_feature(name: str, people: People, own: Sequence[Attribute]) -> InputError:
     mine = next((each for each in (*own, *BUILT_IN) if each.name == name), None)
     if mine is not None:
         return InputError(
@@ -102,6 +102,15 @@ def _no_feature(name: str, ready: Iterable[str], own: Iterable[Attribute]) -> In
             where="features",
             fix=f"it is made from {', '.join(mine.sources)}",
         )
+    for table, attributes in people.table_attributes.items():
+        if name in attributes:
+            return InputError(
+                f"{name!r} is a column of {table}, of which a person may have many rows",
+                where="features",
+                fix="make a feature of it in Python, by gmts_models.Attribute with "
+                f'sources=("{table}.{name}",)',
+            )
+    ready = available(people, own)
     close = difflib.get_close_matches(name, ready, n=1)
     return InputError(
         f"there is no feature {name!r} in these data"

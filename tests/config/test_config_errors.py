@@ -119,6 +119,11 @@ BROKEN = {
         "7:11: features: must be default or a list (each item text), is the text 'defualt'; "
         "did you mean 'default'?",
     ),
+    "part of a month": (
+        GOOD + "at: 6.5\n",
+        "7:5: at: must be start, scheme_end, a whole number from 0 to 1200 or text of the form "
+        "2021-09-01, is 6.5",
+    ),
     "item of the wrong type": (
         GOOD + "features: [region, 3]\n",
         "7:20: features.1: must be text, is 3; put it in quotation marks",
@@ -830,7 +835,7 @@ def garbled(draw: st.DrawFn) -> str:
 
 def test_a_suggestion_is_on_one_line() -> None:
     Path("bad.yaml").write_text(
-        "name: a\ndata: {source: synthetic}\nfeatures: [\"specialism\\n\"]\n"
+        'name: a\ndata: {source: synthetic}\nfeatures: ["specialism\\n"]\n'
         "models: [{kind: kaplan_meier}]\n",
         encoding="utf-8",
     )

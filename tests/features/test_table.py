@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -74,6 +76,14 @@ def test_nothing_later_than_the_start_is_a_feature(people: People) -> None:
 def test_unknown_features_are_named(people: People) -> None:
     with pytest.raises(InputError, match="did you mean 'commute_minutes'"):
         build_features(people, features=["commute_minuts"])
+
+
+def test_a_column_of_records_is_no_feature_by_itself(people: People) -> None:
+    mine = {"feedback": Column(name="feedback", kind="number", meaning="")}
+    told = replace(people, table_attributes={"placements": mine})
+    with pytest.raises(InputError, match="'feedback' is a column of placements") as caught:
+        build_features(told, features=["specialism", "feedback"])
+    assert 'sources=("placements.feedback",)' in str(caught.value)
 
 
 def test_the_repr_shows_no_rows(people: People) -> None:
