@@ -125,9 +125,10 @@ class SnapshotData(_Layout):
     configuration file; ``${NAME}`` is an environment variable."""
     grace_months: Annotated[int, Field(ge=0, le=120)] = 3
     """Who is missing for no longer than this and comes back has not left."""
-    leaving_date: Literal["first_missed", "last_seen", "midpoint", "spread"] = "first_missed"
+    leaving_date: Literal["auto", "first_missed", "last_seen", "midpoint", "spread"] = "auto"
     """Where a departure is put that the extract does not date: on the first snapshot without the
-    person, on the last with them, midway, or spread evenly over the days between."""
+    person, on the last with them, midway, or spread evenly over the days between; auto: the first
+    where snapshots are a month or less apart, spread where they are further apart."""
     unknown_start: Literal["reject", "first_snapshot"] = "reject"
     """What becomes of people in the first snapshot whose start date is not known."""
     returners: Literal["first_departure", "last_departure"] = "first_departure"

@@ -37,7 +37,7 @@ def from_snapshots(
     attributes: Mapping[str, AttributeSpec | Column] | None = None,
     specialism: str | None = None,
     grace_months: int = 3,
-    leaving_date: LeavingDate = "first_missed",
+    leaving_date: LeavingDate = "auto",
     unknown_start: UnknownStart = "reject",
     returners: Returners = "first_departure",
     covers: Covers = "date",
@@ -67,7 +67,8 @@ def from_snapshots(
         last to that which has them again, has not left.
     leaving_date : where a departure is put that the extract does not date: "first_missed", the
         first snapshot without the person; "last_seen", the last with them; "midpoint" between the
-        two; or "spread", a day between the two that is drawn evenly, and always the same.
+        two; "spread", a day between the two that is drawn evenly, and always the same; or "auto":
+        "first_missed" for extracts of a month or less apart, "spread" for others.
     unknown_start : what becomes of people in the first snapshot without start_date: "reject", or
         count them from that snapshot ("first_snapshot"). Who is first seen later and has none
         starts on the date of that snapshot.

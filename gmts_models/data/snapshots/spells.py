@@ -19,7 +19,9 @@ from gmts_models.data.snapshots.calendar import months_apart
 from gmts_models.data.snapshots.rows import Departures, Rows
 from gmts_models.outcome import Bools, Floats, Ints
 
-LeavingDate = Literal["first_missed", "midpoint", "last_seen", "spread"]
+_LONGEST_MONTH = 31
+
+LeavingDate = Literal["auto", "first_missed", "midpoint", "last_seen", "spread"]
 
 _NAT = np.datetime64("NaT", "D")
 _DAY = np.timedelta64(1, "D")
@@ -139,8 +141,10 @@ def find_spells(
 def _between(rows: Rows, person: Ints, last: Ints, missed: Days, leaving_date: LeavingDate) -> Any:
     """Return (s,) a day after the last snapshot that has the person, up to the one that misses."""
     seen = rows.dates[last]
+    if leaving_date == "auto":
+        leaving_date = usual_leaving_date(rows.dates)
     match leaving_date:
-        case "first_missed":
+        case "auto" | "first_missed":
             return missed
         case "last_seen":
             return seen
@@ -151,6 +155,16 @@ def _between(rows: Rows, person: Ints, last: Ints, missed: Days, leaving_date: L
             share = _even_share(rows.ids[person], seen)
             return seen + (1 + np.floor(share * days)).astype("timedelta64[D]")
     assert_never(leaving_date)
+
+
+def usual_leaving_date(dates: Days) -> LeavingDate:
+    """Return "first_missed" for extracts of a month or less apart, "spread" for others.
+
+    Where starts fall between snapshots, the first reads retention about one gap late: little for a
+    month, and much for a year.
+    """
+    days = np.diff(dates.astype(np.int64))
+    return "first_missed" if len(days) and np.median(days) <= _LONGEST_MONTH else "spread"
 
 
 def _even_share(ids: npt.NDArray[np.object_], seen: Days) -> Floats:
