@@ -272,6 +272,7 @@ def test_people_without_what_is_needed() -> None:
 def test_one_file_for_each_date(tmp_path: Path) -> None:
     frame = simulate_snapshots(by_hand())
     names = write_snapshots(frame, tmp_path / "extracts", "parquet")
+    assert (tmp_path / "extracts" / "SYNTHETIC.md").is_file()
     assert names[0] == "staff_2020-09-30.parquet"
     back = [pd.read_parquet(tmp_path / "extracts" / name) for name in names]
     pd.testing.assert_frame_equal(pd.concat(back, ignore_index=True), frame)

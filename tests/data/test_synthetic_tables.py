@@ -141,6 +141,7 @@ def test_times_are_told_in_months() -> None:
 def test_the_tables_load_without_a_rejected_row(kind: str, tmp_path: Path) -> None:
     people = simulated()
     names = write_tables(people, tmp_path / "scheme", kind)
+    assert "No row is a person" in (tmp_path / "scheme" / "SYNTHETIC.md").read_text("utf-8")
     assert names == [f"{name}.{kind}" for name in ("trainees", *TABLES)]
     checked = load_trainees(tmp_path / "scheme")
     assert len(checked.rejected) == 0

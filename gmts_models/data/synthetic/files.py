@@ -14,6 +14,10 @@ from gmts_models.data.people import People
 from gmts_models.data.synthetic.snapshots import simulate_snapshots
 from gmts_models.errors import InputError
 
+NOTE_FILE = "SYNTHETIC.md"  # readers of folders leave such a file alone
+_NOTE = "Synthetic data: these people were made by gmts_models. No row is a person.\n"
+    "Synthetic data: these people were made by a simulation (gmts_models). No row is a person.\n"
+)
 TRAINEES_FILE, SNAPSHOTS_FOLDER = Path("trainees-SYNTHETIC.csv"), Path("snapshots-SYNTHETIC")
 
 
@@ -127,7 +131,7 @@ def write_snapshots(frame: pd.DataFrame, folder: Path, format_: str = "csv") -> 
 
 
 def _write_all(frames: Mapping[str, pd.DataFrame], folder: Path) -> list[str]:
-    """Write files into a folder that appears when all of them are written."""
+    """Write files, and a note that they are synthetic, into a folder that appears when all are."""
     with _told(folder):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(
@@ -141,9 +145,10 @@ def _write_all(frames: Mapping[str, pd.DataFrame], folder: Path) -> list[str]:
         try:
             for name, frame in frames.items():
                 write_table(frame, part / name)
+            (part / NOTE_FILE).write_text(_NOTE, encoding="utf-8")
             if folder.exists():
-                for name in frames:
-                    (part / name).rename(folder / name)
+                for each in part.iterdir():
+                    each.rename(folder / each.name)
             else:
                 part.rename(folder)
         finally:
