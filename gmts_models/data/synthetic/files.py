@@ -16,8 +16,6 @@ from gmts_models.errors import InputError
 
 NOTE_FILE = "SYNTHETIC.md"  # readers of folders leave such a file alone
 _NOTE = "Synthetic data: these people were made by gmts_models. No row is a person.\n"
-    "Synthetic data: these people were made by a simulation (gmts_models). No row is a person.\n"
-)
 TRAINEES_FILE, SNAPSHOTS_FOLDER = Path("trainees-SYNTHETIC.csv"), Path("snapshots-SYNTHETIC")
 
 
