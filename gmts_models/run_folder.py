@@ -68,7 +68,7 @@ def write_run_folder(runs: Path, content: RunContent) -> Path:
     building, finished = runs / f".building-{name}", runs / name
     try:
         (building / "tables").mkdir(parents=True)
-        (building / "private").mkdir()
+        (building / "private").mkdir(mode=0o700)  # for the account that ran it alone
         for file, table in shareable_tables(content).items():
             path = building / "tables" / f"{file}.csv"
             _whole_counts(table).to_csv(path, index=False, lineterminator="\n")

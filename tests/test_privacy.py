@@ -8,6 +8,8 @@ the representations of objects.
 from __future__ import annotations
 
 import logging
+import os
+import stat
 from pathlib import Path
 
 import pandas as pd
@@ -91,6 +93,8 @@ def test_no_identifier_leaves_the_data(
     assert CANARY not in said.out + said.err + caplog.text
     (run,) = (tmp_path / "gmts_store" / "runs").iterdir()
     assert (run / "private" / "predictions.parquet").is_file()
+    if os.name == "posix":
+        assert stat.S_IMODE((run / "private").stat().st_mode) == 0o700
     assert (tmp_path / "gmts_store" / "mlflow.db").is_file()
     assert _files_with_canary(tmp_path / "gmts_store") == []
     # No row of a person: the private predictions reach MLflow in no form.
