@@ -127,6 +127,12 @@ def missing_sensitivity(
     since Rubin's rules average the variance over them. Retention is pooled, and its intervals are
     made, on the scale log(-log(retention)).
     """
+    if not isinstance(table, FeatureTable):
+        raise InputError(
+            f"a {type(table).__name__} is no table of features",
+            where="missing_sensitivity(table=)",
+            fix="pass build_features(people)",
+        )
     months = check_horizons(horizons)
     check_level(level)
     if isinstance(model, MultipleImputation):

@@ -98,7 +98,15 @@ class Attribute:
         InputError : the function reads a column that is not among the sources, or does not return
             a value a row.
         """
-        derived = self.derive(known.limited((*self.sources, *self.optional), self.lag_days))
+        try:
+            derived = self.derive(known.limited((*self.sources, *self.optional), self.lag_days))
+        except KeyError:
+            # Its text may be a value of a record.
+            raise InputError(
+                "the function asks for a column that is not there",
+                where=f"attribute {self.name}",
+                fix='name every column that it reads in its sources, as "table.column"',
+            ) from None
         made = self._one_a_row(derived, len(known))
         if self.kind == "number":
             return pd.Series(self._numbers(made), name=self.name)

@@ -324,3 +324,8 @@ def test_a_model_that_imputes_is_evaluated_like_any_other(table: FeatureTable) -
     assert (
         before.predictions.risk["imputed"][changed] != after.predictions.risk["imputed"][changed]
     ).any()
+
+
+def test_people_are_no_table() -> None:
+    with pytest.raises(InputError, match="no table of features"):
+        gm.missing_sensitivity(gm.CoxPH(), gm.simulate_trainees(seed=7))  # type: ignore[arg-type]

@@ -87,7 +87,7 @@ def test_what_is_not_declared_is_refused(known: Known, derive: Callable[[Known],
 
 def test_an_undeclared_column_of_a_record_is_not_there(known: Known) -> None:
     own = attribute(lambda known: known.records("assessments")["passed"], sources=("region",))
-    with pytest.raises(KeyError, match="passed"):
+    with pytest.raises(InputError, match="a column that is not there"):
         own.values(known)
 
 

@@ -23,7 +23,7 @@ from gmts_models.errors import DataError
 
 WORKBOOKS = (".xlsx", ".xlsm")
 ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", *WORKBOOKS)
-_NOT_DATA = (".", "~$")  # hidden files, and the marks of workbooks that are open
+_NOT_DATA = (".", "~$", "readme")  # hidden files, marks of open workbooks, words to the reader
 _FOLDED = {fold_name(name): name for name in TABLE_NAMES}
 
 
@@ -108,7 +108,7 @@ def data_files(folder: Path) -> list[Path]:
     return [
         path
         for path in paths
-        if path.suffix.lower() in ENDINGS and not path.name.startswith(_NOT_DATA)
+        if path.suffix.lower() in ENDINGS and not path.name.casefold().startswith(_NOT_DATA)
     ]
 
 
