@@ -154,10 +154,8 @@ class _Read:
         return known.trainee(self.name)
 
 
-def from_column(column: Column, table: str = "trainees") -> Attribute:
+def from_column(column: Column) -> Attribute:
     """Make an attribute of a column of the trainees as it stands."""
-    if table != "trainees":
-        raise InputError("only columns of the trainees stand for themselves", where=table)
     return Attribute(
         name=column.name,
         kind="category" if column.kind == "category" else "number",

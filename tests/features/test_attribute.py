@@ -222,11 +222,6 @@ def test_a_pickled_attribute_gives_the_same(known: Known) -> None:
     assert again.values(known).tolist() == ["London", None, "Midlands"]
 
 
-def test_only_columns_of_the_trainees_stand_for_themselves() -> None:
-    with pytest.raises(InputError, match="only columns of the trainees"):
-        from_column(BY_NAME["region"], "placements")
-
-
 def test_when_the_facts_are_known() -> None:
     own = Column(name="grade", kind="category", meaning="", known="graded")
     visits = {"visit": Column(name="visit", kind="number", meaning="", known="visited")}
