@@ -29,20 +29,26 @@ if TYPE_CHECKING:
     from gmts_models.features.episodes import build_episodes as build_episodes
     from gmts_models.features.table import FeatureTable as FeatureTable
     from gmts_models.features.table import build_features as build_features
-    from gmts_models.models.cox import CoxPH as CoxPH
+    from gmts_models.models.classifiers.horizon_classifier import (
+        HorizonClassifier as HorizonClassifier,
+    )
     from gmts_models.models.fitted import FittedModel as FittedModel
     from gmts_models.models.fitted import fit as fit
-    from gmts_models.models.horizon_classifier import HorizonClassifier as HorizonClassifier
-    from gmts_models.models.imputed import Imputed as Imputed
-    from gmts_models.models.imputed import impute as impute
-    from gmts_models.models.kaplan_meier import KaplanMeier as KaplanMeier
-    from gmts_models.models.lifelines_adapter import GeneralisedGammaAFT as GeneralisedGammaAFT
-    from gmts_models.models.lifelines_adapter import SplineAFT as SplineAFT
-    from gmts_models.models.multiple_imputation import MultipleImputation as MultipleImputation
-    from gmts_models.models.parametric import ExponentialAFT as ExponentialAFT
-    from gmts_models.models.parametric import LogLogisticAFT as LogLogisticAFT
-    from gmts_models.models.parametric import LogNormalAFT as LogNormalAFT
-    from gmts_models.models.parametric import WeibullAFT as WeibullAFT
+    from gmts_models.models.missing.imputed import Imputed as Imputed
+    from gmts_models.models.missing.imputed import impute as impute
+    from gmts_models.models.missing.multiple_imputation import (
+        MultipleImputation as MultipleImputation,
+    )
+    from gmts_models.models.survival.cox import CoxPH as CoxPH
+    from gmts_models.models.survival.kaplan_meier import KaplanMeier as KaplanMeier
+    from gmts_models.models.survival.lifelines_families import (
+        GeneralisedGammaAFT as GeneralisedGammaAFT,
+    )
+    from gmts_models.models.survival.lifelines_families import SplineAFT as SplineAFT
+    from gmts_models.models.survival.parametric import ExponentialAFT as ExponentialAFT
+    from gmts_models.models.survival.parametric import LogLogisticAFT as LogLogisticAFT
+    from gmts_models.models.survival.parametric import LogNormalAFT as LogNormalAFT
+    from gmts_models.models.survival.parametric import WeibullAFT as WeibullAFT
     from gmts_models.outcome import Outcome as Outcome
     from gmts_models.reporting.incidence import IncidenceTable as IncidenceTable
     from gmts_models.reporting.incidence import incidence_table as incidence_table
@@ -52,35 +58,35 @@ if TYPE_CHECKING:
 _HOME = {
     "Attribute": "features.attribute",
     "Checked": "data.people",
-    "CoxPH": "models.cox",
+    "CoxPH": "models.survival.cox",
     "Database": "data.reading.database",
     "Evaluation": "evaluation.evaluate",
-    "ExponentialAFT": "models.parametric",
+    "ExponentialAFT": "models.survival.parametric",
     "FeatureTable": "features.table",
     "FittedModel": "models.fitted",
-    "GeneralisedGammaAFT": "models.lifelines_adapter",
+    "GeneralisedGammaAFT": "models.survival.lifelines_families",
     "GmtsError": "errors",
-    "HorizonClassifier": "models.horizon_classifier",
+    "HorizonClassifier": "models.classifiers.horizon_classifier",
     "IncidenceTable": "reporting.incidence",
-    "Imputed": "models.imputed",
-    "KaplanMeier": "models.kaplan_meier",
-    "LogLogisticAFT": "models.parametric",
-    "LogNormalAFT": "models.parametric",
+    "Imputed": "models.missing.imputed",
+    "KaplanMeier": "models.survival.kaplan_meier",
+    "LogLogisticAFT": "models.survival.parametric",
+    "LogNormalAFT": "models.survival.parametric",
     "MissingSensitivity": "evaluation.sensitivity",
-    "MultipleImputation": "models.multiple_imputation",
+    "MultipleImputation": "models.missing.multiple_imputation",
     "Outcome": "outcome",
     "People": "data.people",
     "RetentionTable": "reporting.retention",
     "Run": "experiment",
-    "SplineAFT": "models.lifelines_adapter",
-    "WeibullAFT": "models.parametric",
+    "SplineAFT": "models.survival.lifelines_families",
+    "WeibullAFT": "models.survival.parametric",
     "build_episodes": "features.episodes",
     "build_features": "features.table",
     "evaluate": "evaluation.evaluate",
     "fit": "models.fitted",
     "from_snapshots": "data.snapshots.load",
     "incidence_table": "reporting.incidence",
-    "impute": "models.imputed",
+    "impute": "models.missing.imputed",
     "load_dataset": "data.open.datasets",
     "load_trainees": "data.load",
     "missing_sensitivity": "evaluation.sensitivity",

@@ -25,8 +25,8 @@ from gmts_models.evaluation.scoring import (
 from gmts_models.evaluation.splits import SchemeName, make_folds
 from gmts_models.features.matrix import LANDMARK
 from gmts_models.features.table import FeatureTable
-from gmts_models.models.kaplan_meier import KaplanMeier
 from gmts_models.models.protocol import check_horizons
+from gmts_models.models.survival.kaplan_meier import KaplanMeier
 from gmts_models.outcome import Floats
 
 

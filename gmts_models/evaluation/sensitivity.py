@@ -14,9 +14,9 @@ from gmts_models.errors import FitError, InputError
 from gmts_models.evaluation.average_risk import AverageRisk, average_risk
 from gmts_models.evaluation.scoring import ALL
 from gmts_models.features.table import FeatureTable, codes
-from gmts_models.models.imputed import impute
-from gmts_models.models.multiple_imputation import MultipleImputation
-from gmts_models.models.pooled_fits import collect_fits, has_coefficients
+from gmts_models.models.missing.imputed import impute
+from gmts_models.models.missing.multiple_imputation import MultipleImputation
+from gmts_models.models.missing.pooled_fits import collect_fits, has_coefficients
 from gmts_models.models.protocol import check_horizons
 from gmts_models.outcome import Bools, Floats, Ints
 from gmts_models.stats.intervals import check_level

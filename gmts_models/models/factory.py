@@ -16,11 +16,11 @@ from gmts_models.config import (
     ModelSpec,
     WeibullSpec,
 )
-from gmts_models.models.cox import CoxPH
+from gmts_models.models.classifiers.horizon_classifier import HorizonClassifier
 from gmts_models.models.encoding import make_encoder
-from gmts_models.models.horizon_classifier import HorizonClassifier
-from gmts_models.models.kaplan_meier import KaplanMeier
-from gmts_models.models.parametric import WeibullAFT
+from gmts_models.models.survival.cox import CoxPH
+from gmts_models.models.survival.kaplan_meier import KaplanMeier
+from gmts_models.models.survival.parametric import WeibullAFT
 
 
 def make_model(spec: ModelSpec, horizons: Sequence[float], seed: int = 0) -> Any:

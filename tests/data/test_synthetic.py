@@ -25,7 +25,7 @@ from gmts_models.data.synthetic.record_assumptions import SURVEY_ITEMS
 from gmts_models.data.synthetic.scheme import RISK_MONTHS, simulate_trainees
 from gmts_models.errors import InputError
 from gmts_models.features.table import build_features
-from gmts_models.models.cox import CoxPH
+from gmts_models.models.survival.cox import CoxPH
 from gmts_models.stats.concordance import concordance
 from gmts_models.stats.survival.kaplan_meier import kaplan_meier, survival_at
 

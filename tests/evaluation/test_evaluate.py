@@ -15,10 +15,10 @@ from gmts_models.errors import InputError
 from gmts_models.evaluation.evaluate import evaluate
 from gmts_models.evaluation.splits import make_folds
 from gmts_models.features.table import FeatureTable, build_features
-from gmts_models.models.cox import CoxPH
-from gmts_models.models.horizon_classifier import HorizonClassifier
-from gmts_models.models.kaplan_meier import KaplanMeier
-from gmts_models.models.parametric import WeibullAFT
+from gmts_models.models.classifiers.horizon_classifier import HorizonClassifier
+from gmts_models.models.survival.cox import CoxPH
+from gmts_models.models.survival.kaplan_meier import KaplanMeier
+from gmts_models.models.survival.parametric import WeibullAFT
 
 
 def people(n: int = 400, seed: int = 1, census: str | None = "2022-09-01") -> People:

@@ -14,7 +14,7 @@ from gmts_models.errors import InputError
 from gmts_models.evaluation.average_risk import average_risk, draw_rows
 from gmts_models.evaluation.sensitivity import COMPLETE, IMPUTED, INDICATOR, missing_sensitivity
 from gmts_models.features.table import FeatureTable
-from gmts_models.models.multiple_imputation import MultipleImputation
+from gmts_models.models.missing.multiple_imputation import MultipleImputation
 from gmts_models.outcome import Outcome
 from gmts_models.stats.missing.scales import pool_on_scale
 

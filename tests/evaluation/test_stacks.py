@@ -17,8 +17,8 @@ from gmts_models.evaluation.prediction import predict_out_of_fold
 from gmts_models.evaluation.scoring import make_plan
 from gmts_models.evaluation.splits import make_folds
 from gmts_models.features.table import FeatureTable, build_features
-from gmts_models.models.cox import CoxPH
-from gmts_models.models.kaplan_meier import KaplanMeier
+from gmts_models.models.survival.cox import CoxPH
+from gmts_models.models.survival.kaplan_meier import KaplanMeier
 
 MARKS = (0, 6, 12, 24)
 FEATURES = ["specialism", "joining_survey", "prior_nhs", "landmark"]

@@ -22,8 +22,8 @@ from gmts_models.features.attribute import Attribute
 from gmts_models.features.episodes import build_episodes
 from gmts_models.features.known import Known
 from gmts_models.features.table import FeatureTable, build_features
-from gmts_models.models.cox import CoxPH
 from gmts_models.models.fitted import fit
+from gmts_models.models.survival.cox import CoxPH
 from gmts_models.stats.cox.fit import fit_cox
 
 

@@ -13,9 +13,9 @@ from stays import SURVEYS, stays
 import gmts_models as gm
 from gmts_models.errors import InputError
 from gmts_models.features.table import FeatureTable, build_features
-from gmts_models.models.cox import CoxPH
 from gmts_models.models.fitted import FittedModel, fit
-from gmts_models.models.kaplan_meier import KaplanMeier
+from gmts_models.models.survival.cox import CoxPH
+from gmts_models.models.survival.kaplan_meier import KaplanMeier
 
 MARKS = [0, 6, 12, 18]
 

@@ -22,9 +22,9 @@ from gmts_models.features.attribute import Attribute
 from gmts_models.features.known import Known
 from gmts_models.features.prediction_date import read_at
 from gmts_models.features.table import FeatureTable, build_features
-from gmts_models.models.cox import CoxPH
 from gmts_models.models.fitted import fit
-from gmts_models.models.kaplan_meier import KaplanMeier
+from gmts_models.models.survival.cox import CoxPH
+from gmts_models.models.survival.kaplan_meier import KaplanMeier
 
 CENSUS = pd.Timestamp("2022-06-30")
 NEVER = None

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gmts_models.errors import InputError
-from gmts_models.models.cox import CoxPH
 from gmts_models.models.encoding import Design, apply_design, column_kinds, fit_design, make_encoder
+from gmts_models.models.survival.cox import CoxPH
 from gmts_models.outcome import Outcome
 
 ARROW_TEXT, ARROW_BOOL = pd.ArrowDtype(pa.string()), pd.ArrowDtype(pa.bool_())

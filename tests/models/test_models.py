@@ -15,11 +15,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 
 from gmts_models.errors import FitError, InputError, NotEstimableError
-from gmts_models.models.cox import CoxPH
+from gmts_models.models.classifiers.horizon_classifier import HorizonClassifier
 from gmts_models.models.encoding import make_encoder
-from gmts_models.models.horizon_classifier import HorizonClassifier
-from gmts_models.models.kaplan_meier import KaplanMeier
-from gmts_models.models.parametric import (
+from gmts_models.models.survival.cox import CoxPH
+from gmts_models.models.survival.kaplan_meier import KaplanMeier
+from gmts_models.models.survival.parametric import (
     ExponentialAFT,
     LogLogisticAFT,
     LogNormalAFT,

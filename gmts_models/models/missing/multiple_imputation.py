@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.models.encoding import prepare_columns
-from gmts_models.models.imputation import (
+from gmts_models.models.missing.imputation import (
     Layout,
     complete_new_rows,
     convergence_table,
@@ -23,8 +23,8 @@ from gmts_models.models.imputation import (
     to_matrix,
     trace_table,
 )
-from gmts_models.models.imputed import check_counts, explaining
-from gmts_models.models.pooled_fits import PooledFits, collect_fits, has_coefficients
+from gmts_models.models.missing.imputed import check_counts, explaining
+from gmts_models.models.missing.pooled_fits import PooledFits, collect_fits, has_coefficients
 from gmts_models.models.protocol import (
     RiskMixin,
     as_frame,

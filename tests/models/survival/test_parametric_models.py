@@ -15,8 +15,8 @@ import pytest
 from scipy.optimize import minimize
 
 from gmts_models.errors import FitError, InputError
-from gmts_models.models.lifelines_adapter import GeneralisedGammaAFT, SplineAFT
-from gmts_models.models.parametric import (
+from gmts_models.models.survival.lifelines_families import GeneralisedGammaAFT, SplineAFT
+from gmts_models.models.survival.parametric import (
     FIRST_DAY,
     ExponentialAFT,
     LogLogisticAFT,
@@ -25,7 +25,7 @@ from gmts_models.models.parametric import (
 )
 from gmts_models.outcome import Outcome
 
-REFERENCE = Path(__file__).parents[1] / "reference"
+REFERENCE = Path(__file__).parents[2] / "reference"
 FAMILIES = {
     "weibull": WeibullAFT,
     "exponential": ExponentialAFT,
@@ -186,7 +186,8 @@ def test_a_falling_cumulative_hazard_is_refused() -> None:
 
 def test_lifelines_is_imported_only_to_fit() -> None:
     code = (
-        "import sys; import gmts_models.models.lifelines_adapter, gmts_models.models.parametric; "
+        "import sys; import gmts_models.models.survival.lifelines_families; "
+        "import gmts_models.models.survival.parametric; "
         "sys.exit('lifelines' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,7 +11,7 @@ import pandas as pd
 
 from gmts_models.errors import InputError
 from gmts_models.models.encoding import prepare_columns
-from gmts_models.models.imputation import (
+from gmts_models.models.missing.imputation import (
     convergence_table,
     impute_frames,
     lay_out,

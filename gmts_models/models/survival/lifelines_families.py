@@ -17,7 +17,6 @@ from sklearn.utils.validation import check_is_fitted
 from gmts_models.errors import FitError, InputError
 from gmts_models.models.coefficients import refuse_collinear, refuse_separated, wald_table
 from gmts_models.models.encoding import Design, apply_design, fit_design
-from gmts_models.models.parametric import FIRST_DAY
 from gmts_models.models.protocol import (
     RiskMixin,
     as_frame,
@@ -25,6 +24,7 @@ from gmts_models.models.protocol import (
     check_new_rows,
     check_training_rows,
 )
+from gmts_models.models.survival.parametric import FIRST_DAY
 from gmts_models.outcome import Floats, Outcome
 from gmts_models.stats.parametric.fit import ParametricFit, fit_parametric
 from gmts_models.stats.parametric.observations import right_censored

@@ -17,9 +17,9 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 import gmts_models as gm
 from gmts_models.errors import FitError, InputError
 from gmts_models.models.encoding import make_encoder
-from gmts_models.models.imputation import MOST_LABELS, lay_out
-from gmts_models.models.imputed import impute
-from gmts_models.models.multiple_imputation import MultipleImputation
+from gmts_models.models.missing.imputation import MOST_LABELS, lay_out
+from gmts_models.models.missing.imputed import impute
+from gmts_models.models.missing.multiple_imputation import MultipleImputation
 from gmts_models.outcome import Outcome
 from gmts_models.stats.missing.pooling import pool
 
@@ -120,7 +120,7 @@ def test_coefficients_are_those_of_the_fits_pooled() -> None:
 def test_pooled_coefficients_are_those_of_mice(r_values: Callable[[str], dict[str, Any]]) -> None:
     """Draws differ, so the estimates agree to their Monte Carlo errors; variances to a few %."""
     out = r_values("m_impute_lung")["pmm"]
-    lung = pd.read_csv(Path(__file__).parents[1] / "reference" / "data" / "lung.csv")
+    lung = pd.read_csv(Path(__file__).parents[2] / "reference" / "data" / "lung.csv")
     X = lung[out["terms"]].astype(float)
     y = Outcome(0, lung["time"], lung["status"] == lung["status"].max(), index=X.index)
     m = 60

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gmts_models.models.cox import CoxPH
-from gmts_models.models.multiple_imputation import MultipleImputation
+from gmts_models.models.missing.multiple_imputation import MultipleImputation
+from gmts_models.models.survival.cox import CoxPH
 from gmts_models.outcome import Outcome
 
 TRUTH = {"seen": 0.3, "number": 0.6, "flag": -0.5, "label_B": 0.4, "label_C": -0.4}

@@ -1,0 +1,1 @@
+"""Scikit-learn classifiers of having left by a horizon."""

@@ -1,0 +1,1 @@
+"""Models of the time of leaving as one event."""
