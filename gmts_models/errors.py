@@ -46,6 +46,10 @@ class InputError(GmtsError, ValueError):
     """An argument or a table is not what the function takes."""
 
 
+class InputTypeError(InputError, TypeError):
+    """An argument is of a type that the function does not take."""
+
+
 class DataError(GmtsError, ValueError):
     """A data file cannot be read, or holds no usable records."""
 

@@ -139,6 +139,16 @@ class Outcome:
                 where="Outcome[...]",
                 fix="slice it with a list, a mask or a slice",
             )
+        return self._part(rows, None if self.ids is None else _slice_people(self.ids, rows))
+
+    def keep(self, rows: Ints) -> Outcome:
+        """Return some rows (r,), each once, though others of the same person are left out.
+
+        For analyses by row, such as those of rows of weight above 0; a split of people is a slice.
+        """
+        return self._part(rows, None if self.ids is None else self.ids[rows])
+
+    def _part(self, rows: Ints, ids: Ints | None) -> Outcome:
         part = object.__new__(Outcome)
         _set(
             part,
@@ -146,7 +156,7 @@ class Outcome:
             exit=self.exit[rows],
             event=self.event[rows],
             causes=self.causes,
-            ids=None if self.ids is None else _slice_people(self.ids, rows),
+            ids=ids,
             index=None if self.index is None else self.index[rows],
         )
         return part

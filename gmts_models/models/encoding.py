@@ -15,7 +15,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from gmts_models.errors import FitError, InputError
+from gmts_models.errors import FitError, InputError, InputTypeError
 from gmts_models.models.protocol import group_label
 from gmts_models.outcome import Bools, Floats
 
@@ -77,7 +77,7 @@ class Design:
         out, and so are indicators of gaps that follow from the other columns: of two scores of one
         survey both are missing or neither.
     dropped : those that are left out.
-    centre, spread : (p,) mean and (sample) standard deviation of the training rows.
+    centre, spread : (p,) mean and (sample) standard deviation of the training rows, by weight.
     """
 
     encoder: Any
@@ -88,13 +88,16 @@ class Design:
     spread: Floats
 
 
-def fit_design(encoder: Any, frame: pd.DataFrame) -> tuple[Design, Floats]:
+def fit_design(
+    encoder: Any, frame: pd.DataFrame, weight: Floats | None = None
+) -> tuple[Design, Floats]:
     """Fit an encoder and standardise what comes out.
 
     Parameters
     ----------
     encoder : transformer, or None for `make_encoder`'s; it is cloned.
     frame : (n, q) training rows.
+    weight : (n,) case weights, above 0; default 1. The encoder itself does not see them.
 
     Returns
     -------
@@ -103,22 +106,22 @@ def fit_design(encoder: Any, frame: pd.DataFrame) -> tuple[Design, Floats]:
     Raises
     ------
     FitError : no column varies.
-    InputError : as `column_kinds`.
+    InputError : as `column_kinds`, or there is one row only.
     """
-    fitted = make_encoder() if encoder is None else clone(encoder)
     kinds = column_kinds(frame)
+    if len(frame) < 2:
+        raise InputError("1 sample is too few to learn from: nothing varies", where="X")
+    fitted = make_encoder() if encoder is None else clone(encoder)
     encoded = _plain(fitted.fit_transform(prepare_columns(frame, kinds)))
     matrix = encoded.to_numpy(float)
     seen = np.isfinite(matrix)  # gaps stay where the encoder leaves them
-    count = np.maximum(seen.sum(axis=0), 1)
-    centre = np.where(seen, matrix, 0.0).sum(axis=0) / count
-    spread = np.sqrt(
-        np.where(seen, np.square(matrix - centre), 0.0).sum(axis=0) / np.maximum(count - 1, 1)
-    )
+    centre, spread = _moments(matrix, seen, np.ones(len(matrix)) if weight is None else weight)
     varies = spread > 1e-10 * np.maximum(np.abs(centre), 1)
     if not varies.any():
         raise FitError(
-            "no feature varies in the training rows", where="X", fix="give at least one that does"
+            f"no feature varies in the {len(frame)} sample(s) to learn from",
+            where="X",
+            fix="give at least one that does",
         )
     kept = np.flatnonzero(varies)
     scaled = (matrix[:, kept] - centre[kept]) / spread[kept]
@@ -134,6 +137,16 @@ def fit_design(encoder: Any, frame: pd.DataFrame) -> tuple[Design, Floats]:
         spread=spread[kept],
     )
     return design, scaled
+
+
+def _moments(matrix: Floats, seen: Bools, weight: Floats) -> tuple[Floats, Floats]:
+    """Return mean and standard deviation of each column, over what is seen of it."""
+    share = np.where(seen, weight[:, None], 0.0)
+    count = share.sum(axis=0)
+    some = np.where(count > 0, count, 1.0)
+    centre = (share * np.where(seen, matrix, 0.0)).sum(axis=0) / some
+    squares = (share * np.where(seen, np.square(matrix - centre), 0.0)).sum(axis=0)
+    return centre, np.sqrt(squares / np.where(count > 1, count - 1, some))
 
 
 def _follow(scaled: Floats, among: Bools) -> Bools:
@@ -230,8 +243,11 @@ def _kind(given: pd.Series[Any], name: str) -> Kind:
         return "text"
     if column.dtype == object and known.map(_is_real).all():
         return "number"
-    raise InputError(
-        "a feature holds neither numbers only nor text only",
+    if np.iscomplexobj(column):
+        raise InputError("Complex data not supported", where=f"X, {name}", fix="give real numbers")
+    raise InputTypeError(
+        "a feature holds neither numbers only nor text only: an argument must be a string or a "
+        "real number",
         where=f"X, {name}",
         fix="make it one of the two; dates have to become numbers first",
     )

@@ -4,17 +4,27 @@
 and given that the person is still there then: (n, m), within [0, 1], non-decreasing in the
 horizon. It is NaN where the data of the fit say nothing ("not estimable"): a horizon past the
 follow-up of a model that does not extrapolate.
+
+A model of several causes also answers ``predict_incidence(X, horizons)``: (n, m, k) P(left for the
+cause by the horizon), which sum over the k causes to the risk.
+
+``sample_weight`` are case weights: a weight of 2 is the row twice, 0 is no row.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Self
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import sparse
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 
-from gmts_models.errors import FitError, InputError, NotEstimableError
+from gmts_models.errors import FitError, InputError, InputTypeError, NotEstimableError
 from gmts_models.outcome import Floats, Outcome
 from gmts_models.stats.concordance import concordance
 
@@ -31,13 +41,102 @@ class RiskModel(Protocol):
         ...
 
 
+@runtime_checkable
+class IncidenceModel(Protocol):
+    """A model of several causes of leaving."""
+
+    causes_: tuple[str, ...]
+
+    def predict_risk(self, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
+        """Return (n, m) risks of leaving, from whatever cause."""
+        ...
+
+    def predict_incidence(self, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
+        """Return (n, m, k) P(left for the cause by the horizon); over k they sum to the risk."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskInterval:
+    """Risks with limits, of n people at m horizons; NaN where not estimable.
+
+    Attributes
+    ----------
+    horizons : (m,) months.
+    risk, lower, upper : (n, m). They are about the person's probability of having left, not about
+        whether the person leaves.
+    level : of the limits.
+    method : how the limits were made: "delta method", "bootstrap", "posterior", ...
+    """
+
+    horizons: Floats
+    risk: Floats
+    lower: Floats
+    upper: Floats
+    level: float
+    method: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a person and horizon: row, horizon_months, risk, lower, upper."""
+        n, m = self.risk.shape
+        return pd.DataFrame(
+            {
+                "row": np.repeat(np.arange(n), m),
+                "horizon_months": np.tile(self.horizons, n),
+                "risk": self.risk.ravel(),
+                "lower": self.lower.ravel(),
+                "upper": self.upper.ravel(),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRows:
+    """What a model learns from: rows of weight above 0.
+
+    Attributes
+    ----------
+    X : (n, p) frame.
+    y : of n rows.
+    weight : (n,) case weights; None where none were given, and all are 1.
+    """
+
+    X: pd.DataFrame
+    y: Outcome
+    weight: Floats | None
+
+
 class RiskMixin:
     """What every estimator here has beyond `fit` and `predict_risk`."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.target_tags.required = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        return tags
 
     def predict_retention(self, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
         """Return (n, m) P(still there at the horizon) = 1 - risk."""
         risk: Floats = self.predict_risk(X, horizons)  # type: ignore[attr-defined]
         return 1 - risk
+
+    def predict_risk_interval(
+        self, X: pd.DataFrame, horizons: npt.ArrayLike, level: float = 0.95
+    ) -> RiskInterval:
+        """Return risks with limits. A model has its own method, or is fitted in a `Bootstrapped`.
+
+        Raises
+        ------
+        InputError : the model has none of its own.
+        """
+        name = type(self).__name__
+        raise InputError(
+            f"{name} has no interval of its own",
+            where=f"{name}.predict_risk_interval",
+            fix=f"fit Bootstrapped({name}(...)), whose intervals are of refits to people drawn "
+            "again",
+        )
 
     def score(self, X: pd.DataFrame, y: Outcome) -> float:
         """Return Harrell's C of the risk by the median time of leaving in `y`."""
@@ -59,6 +158,12 @@ class RiskMixin:
 def check_rows(X: Any, y: Any) -> pd.DataFrame:
     """Return X as a frame, or raise InputError where X and y do not fit together."""
     frame = as_frame(X)
+    if y is None:
+        raise InputError(
+            "a model requires y to be passed, but the target y is None",
+            where="y",
+            fix="Outcome(entry, exit, event), or build_features(people).y",
+        )
     if not isinstance(y, Outcome):
         raise InputError(
             f"y must be an Outcome, not {type(y).__name__}",
@@ -74,18 +179,52 @@ def check_rows(X: Any, y: Any) -> pd.DataFrame:
     return frame
 
 
-def check_training_rows(X: Any, y: Any, *, model: str) -> pd.DataFrame:
-    """Like `check_rows`, and there must be rows and departures to learn from."""
+def training_rows(
+    X: Any, y: Any, sample_weight: Any = None, *, model: str, must_leave: bool = True
+) -> TrainingRows:
+    """Return what a model learns from; rows of weight 0 are no rows.
+
+    Parameters
+    ----------
+    X, y, sample_weight : as given to ``fit``.
+    model : its name, for errors.
+    must_leave : whether somebody has to leave in these rows.
+
+    Raises
+    ------
+    InputError : X, y and weights do not fit together, or there are no rows.
+    FitError : nobody leaves.
+    """
     frame = check_rows(X, y)
+    weight = None if sample_weight is None else check_weights(sample_weight, len(frame))
+    if weight is not None and len(weight) and not weight.any():
+        raise InputError("every sample_weight is zero", where="sample_weight")
+    if weight is not None and (weight == 0).any():
+        kept = np.flatnonzero(weight)
+        frame, y, weight = frame.iloc[kept], y.keep(kept), weight[kept]
     if not len(frame):
-        raise FitError(f"{model} has no rows to learn from", where="X")
-    if not y.left.any():
+        raise InputError(f"{model} has no rows to learn from", where="X")
+    if must_leave and not y.left.any():
         raise FitError(
             f"{model} cannot be fitted: nobody leaves in the training rows",
             where="y",
             fix="Kaplan-Meier still gives an interval for retention",
         )
-    return frame
+    return TrainingRows(X=frame, y=y, weight=weight)
+
+
+def check_weights(sample_weight: Any, n: int) -> Floats:
+    """Return (n,) case weights, or raise InputError where they are none."""
+    try:
+        weight = np.asarray(sample_weight, dtype=float)
+    except (TypeError, ValueError):
+        weight = np.empty(0)
+    if weight.shape != (n,) or not (np.isfinite(weight) & (weight >= 0)).all():
+        raise InputError(
+            f"sample_weight must be {n} numbers, finite and none negative, one a row of X",
+            where="sample_weight",
+        )
+    return weight
 
 
 def as_frame(X: Any) -> pd.DataFrame:
@@ -98,15 +237,58 @@ def as_frame(X: Any) -> pd.DataFrame:
                 fix="rename one of them",
             )
         return X
+    if sparse.issparse(X):
+        raise InputTypeError(
+            "sparse data were passed, and X must be dense",
+            where="X",
+            fix="X.toarray(), or a pandas.DataFrame",
+        )
     array = np.asarray(X)
+    if np.iscomplexobj(array):
+        raise InputError("Complex data not supported", where="X", fix="give real numbers")
     if array.ndim != 2:
-        raise InputError(f"X must be a table, has {array.ndim} dimension(s)", where="X")
+        raise InputError(
+            f"X must be a table, has {array.ndim} dimension(s)",
+            where="X",
+            fix="Reshape your data: X.reshape(-1, 1) for one column, X.reshape(1, -1) for one row",
+        )
+    if not array.shape[1]:
+        raise InputError(
+            f"X has 0 feature(s) (shape={array.shape}) while a minimum of 1 is required.", where="X"
+        )
     return pd.DataFrame(array, columns=[f"x{i}" for i in range(array.shape[1])]).infer_objects()
 
 
-def check_new_rows(X: Any, names: npt.NDArray[Any]) -> pd.DataFrame:
-    """Return X with the columns of the fit, in their order."""
+def remember_columns(model: Any, frame: pd.DataFrame, names: Sequence[str] | None = None) -> None:
+    """Set `feature_names_in_` and `n_features_in_` of a model in ``fit``.
+
+    Parameters
+    ----------
+    names : the columns that prediction needs; default all.
+    """
+    model.feature_names_in_ = np.array(
+        list(frame.columns if names is None else names), dtype=object
+    )
+    model.n_features_in_ = frame.shape[1]
+
+
+def new_rows(model: Any, X: Any) -> pd.DataFrame:
+    """Return X with the columns of the fit of `model`, in their order.
+
+    Raises
+    ------
+    NotFittedError : the model is not fitted.
+    InputError : X lacks a column.
+    """
+    check_is_fitted(model)
     frame = as_frame(X)
+    if not isinstance(X, pd.DataFrame) and frame.shape[1] != model.n_features_in_:
+        raise InputError(
+            f"X has {frame.shape[1]} features, but {type(model).__name__} is expecting "
+            f"{model.n_features_in_} features as input",
+            where="X",
+        )
+    names = model.feature_names_in_
     if missing := [str(name) for name in names if name not in frame]:
         raise InputError(
             f"X lacks {len(missing)} of the columns that the model was fitted with",

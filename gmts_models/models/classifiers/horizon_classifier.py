@@ -20,10 +20,10 @@ from gmts_models.errors import FitError, InputError, NotEstimableError
 from gmts_models.models.encoding import apply_design, fit_design
 from gmts_models.models.protocol import (
     RiskMixin,
-    as_frame,
     check_horizons,
-    check_new_rows,
-    check_training_rows,
+    new_rows,
+    remember_columns,
+    training_rows,
 )
 from gmts_models.outcome import Floats, Ints, Outcome
 from gmts_models.stats.censoring import censoring_weights
@@ -72,7 +72,7 @@ class HorizonClassifier(RiskMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: pd.DataFrame, y: Outcome) -> Self:
         """Fit a weighted classifier at each horizon."""
-        frame = check_training_rows(X, y, model="HorizonClassifier")
+        frame = training_rows(X, y, model="HorizonClassifier").X
         months = check_horizons(self.horizons)
         if (np.diff(months) <= 0).any() or months[0] <= 0:
             raise InputError("horizons must increase, from above 0", where="HorizonClassifier")
@@ -82,7 +82,7 @@ class HorizonClassifier(RiskMixin, BaseEstimator):  # type: ignore[misc]
                 where=f"y, {int((y.entry > 0).sum())} rows with entry > 0",
                 fix="use a survival model: CoxPH or WeibullAFT",
             )
-        self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
+        remember_columns(self, frame)
         self.design_, matrix = fit_design(self.encoder, frame)
         self.terms_ = self.design_.names
         self.horizons_ = months
@@ -123,7 +123,7 @@ class HorizonClassifier(RiskMixin, BaseEstimator):  # type: ignore[misc]
                 where=f"horizons, {months.max():g}",
                 fix="fit with a longer last horizon",
             )
-        matrix = apply_design(self.design_, check_new_rows(as_frame(X), self.feature_names_in_))
+        matrix = apply_design(self.design_, new_rows(self, X))
         risk = np.column_stack([_positive(each, matrix) for each in self.estimators_])
         risk = np.maximum.accumulate(risk, axis=1)  # and NaN from the first gap on
         with np.errstate(divide="ignore"):

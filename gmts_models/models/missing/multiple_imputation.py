@@ -29,8 +29,9 @@ from gmts_models.models.protocol import (
     RiskMixin,
     as_frame,
     check_horizons,
-    check_new_rows,
-    check_training_rows,
+    new_rows,
+    remember_columns,
+    training_rows,
 )
 from gmts_models.outcome import Floats, Outcome
 from gmts_models.stats.missing.chained import MIXED
@@ -131,9 +132,9 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
         ------
         FitError : nobody left, or a fit fails, with the number of the data set.
         """
-        frame = check_training_rows(X, y, model="MultipleImputation")
+        frame = training_rows(X, y, model="MultipleImputation").X
         self._check()
-        self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
+        remember_columns(self, frame)
         self._layout: Layout = lay_out(frame, self.columns)
         prepared = prepare_columns(frame, self._layout.kinds)
         missing = to_matrix(self._layout, prepared)[1]
@@ -229,9 +230,8 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
         return self._averaged("predict_incidence", X, horizons)
 
     def _averaged(self, name: str, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
-        check_is_fitted(self)
+        frame = new_rows(self, X)
         months = check_horizons(horizons)
-        frame = check_new_rows(as_frame(X), self.feature_names_in_)
         total: Any = 0.0
         for fit, equations, salt in zip(
             self.estimators_, self._equations, self._salts, strict=True

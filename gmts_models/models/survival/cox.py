@@ -15,17 +15,18 @@ from gmts_models.errors import InputError
 from gmts_models.models.coefficients import wald_table
 from gmts_models.models.encoding import Design, apply_design, fit_design
 from gmts_models.models.protocol import (
+    RiskInterval,
     RiskMixin,
-    as_frame,
     check_horizons,
-    check_new_rows,
-    check_training_rows,
     group_label,
+    new_rows,
+    remember_columns,
+    training_rows,
 )
 from gmts_models.outcome import Floats, Outcome
 from gmts_models.stats.cox.baseline import CoxCurves, cox_curves, hazard_at
 from gmts_models.stats.cox.fit import fit_cox
-from gmts_models.stats.cox.prediction import relative_hazard
+from gmts_models.stats.cox.prediction import predict_survival, relative_hazard
 from gmts_models.stats.cox.risk_sums import Ties
 from gmts_models.stats.cox.robust import robust_covariance
 
@@ -78,9 +79,10 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self.robust = robust
         self.encoder = encoder
 
-    def fit(self, X: pd.DataFrame, y: Outcome) -> Self:
+    def fit(self, X: pd.DataFrame, y: Outcome, sample_weight: npt.ArrayLike | None = None) -> Self:
         """Maximise the (penalised) partial likelihood."""
-        frame = check_training_rows(X, y, model="Cox")
+        rows = training_rows(X, y, sample_weight, model="Cox")
+        frame, y = rows.X, rows.y
         alpha: Any = self.alpha
         if not isinstance(alpha, Real) or not 0 <= float(alpha) < np.inf:
             raise InputError("alpha must be a number, at least 0", where="CoxPH(alpha=...)")
@@ -88,8 +90,8 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
             raise InputError('ties must be "efron" or "breslow"', where="CoxPH(ties=...)")
         if self.strata is not None and self.strata not in frame:
             raise InputError(f"X has no column {self.strata!r}", where="CoxPH(strata=...)")
-        self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
-        self.design_, matrix = fit_design(self.encoder, self._covariates(frame))
+        remember_columns(self, frame)
+        self.design_, matrix = fit_design(self.encoder, self._covariates(frame), rows.weight)
         self.terms_ = self.design_.names
         labels = self._stratum(frame)
         self.strata_ = tuple(sorted(set(labels)))
@@ -98,6 +100,7 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
             y.exit,
             y.left,
             y.entry,
+            rows.weight,
             strata=self._codes(labels),
             clusters=y.people,
             ties=self.ties,
@@ -117,22 +120,38 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
         ------
         InputError : X lacks a column, or has a stratum that was not in training.
         """
-        check_is_fitted(self)
+        frame = new_rows(self, X)
         months = check_horizons(horizons)
-        frame = check_new_rows(as_frame(X), self.feature_names_in_)
-        labels = self._stratum(frame)
-        if unseen := set(labels) - set(self.strata_):
-            raise InputError(
-                f"{len(unseen)} strata were not in the training rows, so their hazard is unknown",
-                where=f"X, {self.strata}",
-                fix="use the column as an attribute instead of a stratum",
-            )
+        strata = self._known_strata(frame)
         baselines = [hazard_at(base, months).cumulative for base in self._curves.baselines]
-        cumulative = np.array(baselines)[self._codes(labels)]
+        cumulative = np.array(baselines)[strata]
         matrix = apply_design(self.design_, self._covariates(frame))
         predictor = (matrix - self._curves.centre) @ self._curves.coefficients
         relative = relative_hazard(predictor)[:, None]
         return np.asarray(-np.expm1(-cumulative * relative), dtype=float)
+
+    def predict_risk_interval(
+        self, X: pd.DataFrame, horizons: npt.ArrayLike, level: float = 0.95
+    ) -> RiskInterval:
+        """Return risks with limits by the delta method on the log of the cumulative hazard."""
+        frame = new_rows(self, X)
+        months = check_horizons(horizons)
+        found = predict_survival(
+            self._curves,
+            apply_design(self.design_, self._covariates(frame)),
+            months,
+            strata=self._known_strata(frame),
+            level=level,
+            interval="log-log",
+        )
+        return RiskInterval(
+            horizons=months,
+            risk=1 - found.survival,
+            lower=1 - found.upper,
+            upper=1 - found.lower,
+            level=level,
+            method="delta method",
+        )
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """Return a row a term: coefficient, hazard ratio, SE, interval of the ratio, p (Wald)."""
@@ -146,6 +165,16 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
         if self.strata is None:
             return ["all"] * len(frame)
         return [group_label(value) for value in frame[self.strata]]
+
+    def _known_strata(self, frame: pd.DataFrame) -> npt.NDArray[np.int64]:
+        labels = self._stratum(frame)
+        if unseen := set(labels) - set(self.strata_):
+            raise InputError(
+                f"{len(unseen)} strata were not in the training rows, so their hazard is unknown",
+                where=f"X, {self.strata}",
+                fix="use the column as an attribute instead of a stratum",
+            )
+        return self._codes(labels)
 
     def _codes(self, labels: list[str]) -> npt.NDArray[np.int64]:
         code = {label: number for number, label in enumerate(self.strata_)}

@@ -9,16 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from gmts_models.errors import InputError
 from gmts_models.models.protocol import (
     RiskMixin,
-    as_frame,
     check_horizons,
-    check_new_rows,
     check_rows,
     group_label,
+    new_rows,
+    remember_columns,
 )
 from gmts_models.outcome import Floats, Ints, Outcome
 from gmts_models.stats.survival.kaplan_meier import SurvivalCurve, kaplan_meier, survival_at
@@ -60,7 +59,7 @@ class KaplanMeier(RiskMixin, BaseEstimator):  # type: ignore[misc]
                     where="KaplanMeier(by=...)",
                     fix="name one of X's columns, or say by=None for a single curve",
                 )
-        self.feature_names_in_ = np.array(columns, dtype=object)
+        remember_columns(self, frame, columns)
         self.pooled_ = _curve(y, np.arange(len(y)))
         self.curves_ = {}
         if columns:
@@ -71,9 +70,8 @@ class KaplanMeier(RiskMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_risk(self, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
         """Return (n, m) risks; NaN past the group's follow-up."""
-        check_is_fitted(self)
+        frame = new_rows(self, X)
         months = check_horizons(horizons)
-        frame = check_new_rows(as_frame(X), self.feature_names_in_)
         pooled = 1 - survival_at(self.pooled_, months).survival
         if not self._columns():
             return np.tile(pooled, (len(frame), 1))

@@ -19,10 +19,10 @@ from gmts_models.models.coefficients import refuse_collinear, refuse_separated, 
 from gmts_models.models.encoding import Design, apply_design, fit_design
 from gmts_models.models.protocol import (
     RiskMixin,
-    as_frame,
     check_horizons,
-    check_new_rows,
-    check_training_rows,
+    new_rows,
+    remember_columns,
+    training_rows,
 )
 from gmts_models.models.survival.parametric import FIRST_DAY
 from gmts_models.outcome import Floats, Outcome
@@ -48,8 +48,8 @@ class _LifelinesAFT(RiskMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: pd.DataFrame, y: Outcome) -> Self:
         """Maximise the likelihood; late entry is conditioned on."""
-        frame = check_training_rows(X, y, model=type(self).__name__)
-        self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
+        frame = training_rows(X, y, model=type(self).__name__).X
+        remember_columns(self, frame)
         self.design_, matrix = fit_design(self.encoder, frame)
         self.terms_ = self.design_.names
         refuse_collinear(matrix, self.terms_, fix="drop or merge the column")
@@ -64,9 +64,8 @@ class _LifelinesAFT(RiskMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_risk(self, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
         """Return (n, m) risks, extrapolated where need be."""
-        check_is_fitted(self)
+        frame = new_rows(self, X)
         months = check_horizons(horizons)
-        frame = check_new_rows(as_frame(X), self.feature_names_in_)
         if not len(frame):
             return np.empty((0, len(months)))
         some = np.unique(months[months > 0])

@@ -16,10 +16,10 @@ from gmts_models.models.coefficients import refuse_collinear, refuse_separated, 
 from gmts_models.models.encoding import Design, apply_design, fit_design
 from gmts_models.models.protocol import (
     RiskMixin,
-    as_frame,
     check_horizons,
-    check_new_rows,
-    check_training_rows,
+    new_rows,
+    remember_columns,
+    training_rows,
 )
 from gmts_models.outcome import Floats, Outcome
 from gmts_models.stats.parametric.fit import ParametricFit, fit_parametric
@@ -65,10 +65,10 @@ class _AFT(RiskMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: pd.DataFrame, y: Outcome) -> Self:
         """Maximise the (penalised) likelihood."""
         name = type(self).__name__
-        frame = check_training_rows(X, y, model=name)
+        frame = training_rows(X, y, model=name).X
         if self.alpha < 0:
             raise InputError("alpha must be at least 0", where=f"{name}(alpha=...)")
-        self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
+        remember_columns(self, frame)
         self.design_, matrix = fit_design(self.encoder, frame)
         self.terms_ = self.design_.names
         trouble = f"drop or merge the column, or add a penalty: {name}(alpha=...)"
@@ -88,9 +88,8 @@ class _AFT(RiskMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_risk(self, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
         """Return (n, m) risks, extrapolated where need be."""
-        check_is_fitted(self)
+        frame = new_rows(self, X)
         months = check_horizons(horizons)
-        frame = check_new_rows(as_frame(X), self.feature_names_in_)
         matrix = apply_design(self.design_, frame)
         stays = predict_survival(self.fit_, matrix, months)
         return 1 - stays.estimate

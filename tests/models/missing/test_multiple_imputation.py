@@ -410,7 +410,7 @@ def test_what_cannot_be_fitted_is_refused() -> None:
     X, y = _people()
     with pytest.raises(FitError, match="nobody leaves"):
         MultipleImputation(gm.CoxPH()).fit(X, Outcome(0, y.exit, np.zeros(len(X), dtype=int)))
-    with pytest.raises(FitError, match="no rows"):
+    with pytest.raises(InputError, match="no rows"):
         MultipleImputation(gm.CoxPH()).fit(X.iloc[:0], y[np.arange(0)])
     with pytest.raises(InputError, match="no rows"):
         impute(X.iloc[:0], None)
