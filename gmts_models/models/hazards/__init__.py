@@ -1,0 +1,1 @@
+"""Hazards of whole periods: classifiers of person-months as models of risk."""
