@@ -176,6 +176,8 @@ def check_rows(X: Any, y: Any) -> pd.DataFrame:
             "X and y have different indexes, and nothing is aligned silently",
             fix="take both from one table, or select the same rows of both",
         )
+    if y.index is not None and not isinstance(X, pd.DataFrame):
+        frame.index = y.index  # of an array, which may be handed on to another model
     return frame
 
 
