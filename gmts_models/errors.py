@@ -70,3 +70,7 @@ class PublishError(GmtsError, RuntimeError):
     """Results are safe in the run folder but did not reach the tracker."""
 
     exit_code = 3
+
+
+class SampleSizeWarning(UserWarning):
+    """There are fewer people than a model of so many columns needs."""

@@ -187,6 +187,53 @@ def apply_design(design: Design, frame: pd.DataFrame) -> Floats:
     return np.asarray((matrix - design.centre) / design.spread, dtype=float)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermSource:
+    """What a column of an encoded X says.
+
+    Attributes
+    ----------
+    column : of X that it comes from; None where an encoder of one's own does not tell.
+    label : that it stands for, against the reference; "missing" for gaps; None for a number.
+    """
+
+    column: str | None
+    label: str | None
+
+
+def term_sources(design: Design) -> tuple[TermSource, ...]:
+    """Return what each of the (p,) columns of a design says, by the names of `make_encoder`."""
+    return tuple(_source(name, design.kinds) for name in design.names)
+
+
+def _source(name: str, kinds: Mapping[str, Kind]) -> TermSource:
+    if (gap := name.removeprefix(_MISSING)) != name and gap in kinds:
+        return TermSource(column=gap, label="missing")
+    if name in kinds and kinds[name] != "text":
+        return TermSource(column=name, label=None)
+    # A column's name may begin another's: the longest that fits is meant.
+    fits = [each for each, kind in kinds.items() if kind == "text" and name.startswith(f"{each}_")]
+    if not fits:
+        return TermSource(column=None, label=None)
+    column = max(fits, key=len)
+    return TermSource(column=column, label=name[len(column) + 1 :])
+
+
+def reference_labels(design: Design) -> dict[str, str]:
+    """Return the reference label of each text column that `make_encoder` made indicators of."""
+    try:
+        _, pipeline, columns = next(
+            each for each in design.encoder.transformers_ if each[0] == "category"
+        )
+        labels = pipeline[-1].categories_
+    except (AttributeError, StopIteration, TypeError, IndexError):
+        return {}  # an encoder of one's own
+    return {
+        str(column): "missing" if found[0] == _GAP else str(found[0])
+        for column, found in zip(columns, labels, strict=True)
+    }
+
+
 def column_kinds(frame: pd.DataFrame) -> dict[str, Kind]:
     """Return what each column holds: numbers (flags too), text, or nothing but gaps.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,13 @@ import pandas as pd
 from sklearn.base import clone
 
 from gmts_models.data.people import People, check_people
-from gmts_models.errors import InputError
+from gmts_models.errors import FitError, InputError, SampleSizeWarning
 from gmts_models.features.matrix import make_features
 from gmts_models.features.prediction_date import AskedAt, At, ask, at_risk, pick, read_at
 from gmts_models.features.table import FeatureTable, Recipe
-from gmts_models.models.protocol import RiskModel, check_horizons
-from gmts_models.outcome import Bools, Floats
+from gmts_models.models.checks.sample_size import check_sample_size
+from gmts_models.models.protocol import IncidenceModel, RiskInterval, RiskModel, check_horizons
+from gmts_models.outcome import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -56,19 +58,77 @@ class FittedModel:
         ------
         InputError : the model does not speak of this prediction date, or these are no people.
         """
-        check_people(people)
-        months, when = check_horizons(horizons), self._date(at)
-        asked = ask(people, when)
-        rows = np.flatnonzero(
-            at_risk(people, self.recipe.endpoint, when) & self._within(asked.months)
-        )
+        months = check_horizons(horizons)
+        rows, X = self._features(people, at)
         risk = np.full((len(people), len(months)), np.nan)
         if len(rows):
-            recipe = self.recipe
-            X = make_features(people, recipe.names, pick(asked, rows), recipe.attributes)
-            X = X.set_axis(people.trainees.index[rows], axis=0)
             risk[rows] = self.estimator.predict_risk(X, months)
         return risk
+
+    def predict_risk_interval(
+        self,
+        people: People,
+        horizons: npt.ArrayLike,
+        at: AskedAt | None = None,
+        level: float = 0.95,
+    ) -> RiskInterval:
+        """Return the risks of `predict_risk` with limits, by the estimator's own method.
+
+        Raises
+        ------
+        InputError : as `predict_risk`; or the estimator has no interval, and was not fitted as
+            `Bootstrapped`.
+        """
+        months = check_horizons(horizons)
+        rows, X = self._features(people, at)
+        values = np.full((3, len(people), len(months)), np.nan)
+        method = ""
+        if len(rows):
+            found = self.estimator.predict_risk_interval(X, months, level)  # type: ignore[attr-defined]
+            values[:, rows] = found.risk, found.lower, found.upper
+            method = found.method
+        return RiskInterval(
+            horizons=months,
+            risk=values[0],
+            lower=values[1],
+            upper=values[2],
+            level=level,
+            method=method,
+        )
+
+    def predict_incidence(
+        self, people: People, horizons: npt.ArrayLike, at: AskedAt | None = None
+    ) -> Floats:
+        """Return (n, m, k) P(left for each of the estimator's ``causes_``), which sum to the risk.
+
+        Raises
+        ------
+        InputError : as `predict_risk`; or the estimator knows one kind of leaving only.
+        """
+        if not isinstance(self.estimator, IncidenceModel):
+            raise InputError(
+                f"{type(self.estimator).__name__} knows one kind of leaving only",
+                where="predict_incidence",
+                fix="fit a model of several causes: CauseSpecificCox, FineGray or "
+                "DiscreteTimeHazard(by_cause=True)",
+            )
+        months = check_horizons(horizons)
+        rows, X = self._features(people, at)
+        incidence = np.full((len(people), len(months), len(self.estimator.causes_)), np.nan)
+        if len(rows):
+            incidence[rows] = self.estimator.predict_incidence(X, months)
+        return incidence
+
+    def _features(self, people: People, at: AskedAt | None) -> tuple[Ints, pd.DataFrame]:
+        """Return the rows of those who are at risk on the prediction date, and their X."""
+        check_people(people)
+        when, recipe = self._date(at), self.recipe
+        asked = ask(people, when)
+        rows = np.flatnonzero(at_risk(people, recipe.endpoint, when) & self._within(asked.months))
+        if not len(rows):
+            return rows, pd.DataFrame(columns=list(recipe.names))
+        X = make_features(people, recipe.names, pick(asked, rows), recipe.attributes)
+        return rows, X.set_axis(people.trainees.index[rows], axis=0)
 
     def predict_retention(
         self, people: People, horizons: npt.ArrayLike, at: AskedAt | None = None
@@ -123,17 +183,24 @@ def _is_day(at: At) -> bool:
     return isinstance(at, str) and at not in ("start", "scheme_end")
 
 
-def fit(model: RiskModel, table: FeatureTable) -> FittedModel:
+def fit(model: RiskModel, table: FeatureTable, *, strict: bool | None = False) -> FittedModel:
     """Fit a clone of `model` to a table, and keep what prediction on new people needs.
 
     Parameters
     ----------
     model : unfitted estimator; it stays so.
     table : of `build_features`.
+    strict : whether too few people for so many columns (`check_sample_size`) are an error instead
+        of a warning; None = not looked at.
 
     Raises
     ------
     InputError : the table is of episodes, from which no new person can be predicted.
+    FitError : under `strict`, there are too few people.
+
+    Warns
+    -----
+    SampleSizeWarning : there are too few people.
     """
     if table.recipe.episodes:
         raise InputError(
@@ -143,6 +210,21 @@ def fit(model: RiskModel, table: FeatureTable) -> FittedModel:
             fix="fit the estimator itself, model.fit(table.X, table.y), for its coefficients; or "
             "predict from build_features(..., landmarks=[...])",
         )
+    if strict is not None:
+        _mind_sample_size(model, table, strict)
     return FittedModel(
         estimator=clone(model).fit(table.X, table.y), recipe=table.recipe, n=len(table)
     )
+
+
+def _mind_sample_size(model: RiskModel, table: FeatureTable, strict: bool) -> None:
+    size = check_sample_size(table, model) if table.y.left.any() else None
+    if size is None or size.enough:
+        return
+    if strict:
+        raise FitError(
+            str(size),
+            where=type(model).__name__,
+            fix="name fewer features, pool specialisms partially, or say strict=False",
+        )
+    warnings.warn(str(size), SampleSizeWarning, stacklevel=3)
