@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -11,22 +10,29 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from gmts_models.errors import InputError
 from gmts_models.models.coefficients import wald_table
-from gmts_models.models.encoding import Design, apply_design, fit_design
+from gmts_models.models.encoding import Design
 from gmts_models.models.protocol import (
     RiskInterval,
     RiskMixin,
     check_horizons,
-    group_label,
     new_rows,
     remember_columns,
     training_rows,
 )
+from gmts_models.models.survival.cox_design import (
+    CoxDesign,
+    apply_cox_design,
+    check_penalty,
+    check_ties,
+    fit_cox_design,
+    ridge,
+)
+from gmts_models.models.survival.cox_risk import cox_interval, cox_risk, risk_interval
 from gmts_models.outcome import Floats, Outcome
-from gmts_models.stats.cox.baseline import CoxCurves, cox_curves, hazard_at
+from gmts_models.stats.cox.baseline import CoxCurves, cox_curves
 from gmts_models.stats.cox.fit import fit_cox
-from gmts_models.stats.cox.prediction import predict_survival, relative_hazard
+from gmts_models.stats.cox.prediction import predict_path
 from gmts_models.stats.cox.risk_sums import Ties
 from gmts_models.stats.cox.robust import robust_covariance
 
@@ -50,10 +56,15 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
     covariance_ : (p, p) of `coef_`; see `robust`.
     feature_names_in_ : columns of X.
     terms_ : (p,) names of the encoded columns.
+    strata_ : labels of the strata.
 
     Notes
     -----
     Late entry is respected. Risk is NaN past the last time observed in the stratum.
+
+    Start-stop rows, each with the attributes of its time (`build_episodes` makes them), are fitted
+    as they are. `predict_risk` takes the attributes of a row for those of the whole time ahead;
+    `predict_path` follows a person whose attributes change.
 
     Source: Cox (1972), JRSS B 34:187-220; Efron (1977), JASA 72:557-565. Agrees with
     ``survival::coxph``.
@@ -62,8 +73,6 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
     coef_: Floats
     covariance_: Floats
     terms_: tuple[str, ...]
-    design_: Design
-    strata_: tuple[str, ...]
 
     def __init__(
         self,
@@ -82,36 +91,42 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: pd.DataFrame, y: Outcome, sample_weight: npt.ArrayLike | None = None) -> Self:
         """Maximise the (penalised) partial likelihood."""
         rows = training_rows(X, y, sample_weight, model="Cox")
-        frame, y = rows.X, rows.y
-        alpha: Any = self.alpha
-        if not isinstance(alpha, Real) or not 0 <= float(alpha) < np.inf:
-            raise InputError("alpha must be a number, at least 0", where="CoxPH(alpha=...)")
-        if self.ties not in ("efron", "breslow"):
-            raise InputError('ties must be "efron" or "breslow"', where="CoxPH(ties=...)")
-        if self.strata is not None and self.strata not in frame:
-            raise InputError(f"X has no column {self.strata!r}", where="CoxPH(strata=...)")
-        remember_columns(self, frame)
-        self.design_, matrix = fit_design(self.encoder, self._covariates(frame), rows.weight)
+        alpha = check_penalty(self.alpha, "CoxPH")
+        check_ties(self.ties, "CoxPH")
+        remember_columns(self, rows.X)
+        self._learned: CoxDesign
+        self._learned, matrix, strata = fit_cox_design(
+            rows.X, rows.weight, strata=self.strata, encoder=self.encoder, model="CoxPH"
+        )
         self.terms_ = self.design_.names
-        labels = self._stratum(frame)
-        self.strata_ = tuple(sorted(set(labels)))
         found = fit_cox(
             matrix,
-            y.exit,
-            y.left,
-            y.entry,
+            rows.y.exit,
+            rows.y.left,
+            rows.y.entry,
             rows.weight,
-            strata=self._codes(labels),
-            clusters=y.people,
+            strata=strata,
+            clusters=rows.y.people,
             ties=self.ties,
-            penalty=np.full(len(self.terms_), self.alpha) if self.alpha else None,
+            penalty=ridge(alpha, len(self.terms_)),
             names=self.terms_,
         )
         covariance = robust_covariance(found) if self.robust else found.covariance
         self._curves: CoxCurves = cox_curves(found, covariance)
-        self.coef_ = found.coefficients / self.design_.spread
-        self.covariance_ = covariance / np.outer(self.design_.spread, self.design_.spread)
+        spread = self.design_.spread
+        self.coef_ = found.coefficients / spread
+        self.covariance_ = covariance / np.outer(spread, spread)
         return self
+
+    @property
+    def design_(self) -> Design:
+        """How the columns of X are encoded and scaled."""
+        return self._learned.design
+
+    @property
+    def strata_(self) -> tuple[str, ...]:
+        """Labels of the strata."""
+        return self._learned.labels
 
     def predict_risk(self, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
         """Return (n, m) risks; NaN past the stratum's follow-up.
@@ -122,60 +137,69 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
         """
         frame = new_rows(self, X)
         months = check_horizons(horizons)
-        strata = self._known_strata(frame)
-        baselines = [hazard_at(base, months).cumulative for base in self._curves.baselines]
-        cumulative = np.array(baselines)[strata]
-        matrix = apply_design(self.design_, self._covariates(frame))
-        predictor = (matrix - self._curves.centre) @ self._curves.coefficients
-        relative = relative_hazard(predictor)[:, None]
-        return np.asarray(-np.expm1(-cumulative * relative), dtype=float)
+        matrix, strata = apply_cox_design(self._learned, frame)
+        return cox_risk(self._curves, matrix, months, strata)
 
     def predict_risk_interval(
         self, X: pd.DataFrame, horizons: npt.ArrayLike, level: float = 0.95
     ) -> RiskInterval:
-        """Return risks with limits by the delta method on the log of the cumulative hazard."""
+        """Return risks with limits by the delta method on the log of the cumulative hazard.
+
+        Limits are NaN where the risk is 0, which is before anyone of the stratum left.
+        """
         frame = new_rows(self, X)
         months = check_horizons(horizons)
-        found = predict_survival(
+        matrix, strata = apply_cox_design(self._learned, frame)
+        return cox_interval(self._curves, matrix, months, strata, level)
+
+    def predict_path(
+        self,
+        X: pd.DataFrame,
+        entry: npt.ArrayLike,
+        exit: npt.ArrayLike,  # noqa: A002 - the field's word
+        horizons: npt.ArrayLike,
+        level: float = 0.95,
+    ) -> RiskInterval:
+        """Return the risk of one person whose attributes change along a known path.
+
+        Parameters
+        ----------
+        X : (r, q) frame, the attributes on each stretch of the path.
+        entry, exit : (r,) months, on the clock of the fit, at which the stretches begin and end.
+            They must not overlap; over a gap nothing is added.
+        horizons : (m,) months on the same clock.
+        level : of the limits, by the delta method as in `predict_risk_interval`.
+
+        Returns
+        -------
+        RiskInterval : of one row: P(left by the horizon, given still there where the path begins);
+            NaN past the path's end.
+
+        Raises
+        ------
+        InputError : as `predict_risk`; stretches overlap, or end before they begin.
+
+        Notes
+        -----
+        Agrees with ``survfit(coxph(...), newdata = path, id = id)``. The path has to be known,
+        or supposed: what somebody will be asked or told later is not known when the risk is.
+        """
+        frame = new_rows(self, X)
+        months = check_horizons(horizons)
+        matrix, strata = apply_cox_design(self._learned, frame)
+        found = predict_path(
             self._curves,
-            apply_design(self.design_, self._covariates(frame)),
+            matrix,
+            entry,
+            exit,
             months,
-            strata=self._known_strata(frame),
+            strata=strata,
             level=level,
             interval="log-log",
         )
-        return RiskInterval(
-            horizons=months,
-            risk=1 - found.survival,
-            lower=1 - found.upper,
-            upper=1 - found.lower,
-            level=level,
-            method="delta method",
-        )
+        return risk_interval(found, months, level)
 
     def summary(self, level: float = 0.95) -> pd.DataFrame:
         """Return a row a term: coefficient, hazard ratio, SE, interval of the ratio, p (Wald)."""
         check_is_fitted(self)
         return wald_table(self.terms_, self.coef_, self.covariance_, level)
-
-    def _covariates(self, frame: pd.DataFrame) -> pd.DataFrame:
-        return frame if self.strata is None else frame.drop(columns=self.strata)
-
-    def _stratum(self, frame: pd.DataFrame) -> list[str]:
-        if self.strata is None:
-            return ["all"] * len(frame)
-        return [group_label(value) for value in frame[self.strata]]
-
-    def _known_strata(self, frame: pd.DataFrame) -> npt.NDArray[np.int64]:
-        labels = self._stratum(frame)
-        if unseen := set(labels) - set(self.strata_):
-            raise InputError(
-                f"{len(unseen)} strata were not in the training rows, so their hazard is unknown",
-                where=f"X, {self.strata}",
-                fix="use the column as an attribute instead of a stratum",
-            )
-        return self._codes(labels)
-
-    def _codes(self, labels: list[str]) -> npt.NDArray[np.int64]:
-        code = {label: number for number, label in enumerate(self.strata_)}
-        return np.array([code[label] for label in labels], dtype=np.int64)
