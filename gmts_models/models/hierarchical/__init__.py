@@ -1,0 +1,1 @@
+"""Models whose groups borrow strength from each other."""

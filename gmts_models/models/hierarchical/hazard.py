@@ -1,0 +1,120 @@
+"""Hazards of whole months in which groups borrow strength."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from gmts_models.errors import InputError
+from gmts_models.models.hazards.time_basis import TimeBasis, fit_time_basis
+from gmts_models.models.hierarchical.partially_pooled import PartiallyPooled
+from gmts_models.models.protocol import TrainingRows
+from gmts_models.outcome import Floats, Outcome
+from gmts_models.stats.hazards.person_periods import person_periods
+from gmts_models.stats.hierarchy.hazard import fit_hierarchical_hazard
+from gmts_models.stats.hierarchy.result import HierarchicalFit
+from gmts_models.stats.hierarchy.terms import RandomTerm
+
+PooledBasis = Literal["spline", "steps", "log", "linear"]
+Link = Literal["logit", "cloglog"]
+
+
+class HierarchicalHazard(PartiallyPooled):
+    """The chance to leave in a month, with an effect of each group, drawn to the mean.
+
+    Parameters
+    ----------
+    by, slopes, crossed, prior_sd, encoder, alpha : as for `HierarchicalCox`.
+    time_basis : how the hazard changes with time: "spline", "steps", "log" or "linear", as for
+        `DiscreteTimeHazard`. Months in which nobody leaves do no harm.
+    time_df : columns of a spline, or of steps.
+    link : "logit": effects are on the log odds of leaving in a month; "cloglog": on the log hazard
+        of continuous time, seen by the month.
+
+    Attributes
+    ----------
+    coef_, covariance_, terms_, groups_, variance_, feature_names_in_ : as for `HierarchicalCox`;
+        with "logit", ratios are of odds, and those of rare leaving nearly of hazards.
+    time_basis_ : the columns of the month.
+
+    Notes
+    -----
+    The month in which someone comes under observation, and that in which someone is lost, do not
+    count (``stats/hazards/person_periods.py``). Departures on the first day count in the first
+    month. Risk is NaN past the last month that anyone was followed in. Terms, missing labels and
+    groups that were not in training are as for `HierarchicalCox`.
+    """
+
+    time_basis_: TimeBasis
+
+    def __init__(
+        self,
+        by: str | Sequence[str] = "specialism",
+        slopes: str | Sequence[str] = (),
+        crossed: str | Sequence[str] = (),
+        prior_sd: float = 0.5,
+        time_basis: PooledBasis = "spline",
+        time_df: int = 3,
+        link: Link = "logit",
+        encoder: Any = None,
+        alpha: float = 0.0,
+    ) -> None:
+        self.by = by
+        self.slopes = slopes
+        self.crossed = crossed
+        self.prior_sd = prior_sd
+        self.time_basis = time_basis
+        self.time_df = time_df
+        self.link = link
+        self.encoder = encoder
+        self.alpha = alpha
+
+    def _maximise(
+        self, matrix: Floats, effects: list[RandomTerm], rows: TrainingRows, penalty: Floats | None
+    ) -> HierarchicalFit:
+        self._check()
+        y = rows.y
+        end = _first_day_in_first_month(y)
+        self.time_basis_ = self._basis(y, end, rows.weight)
+        return fit_hierarchical_hazard(
+            matrix,
+            effects,
+            end,
+            y.left,
+            y.entry,
+            rows.weight,
+            y.people,
+            baseline=self._baseline,
+            link=self.link,
+            penalty=penalty,
+            names=self.terms_,
+        )
+
+    def _check(self) -> None:
+        for name, given, known in (
+            ("time_basis", self.time_basis, get_args(PooledBasis)),
+            ("link", self.link, get_args(Link)),
+        ):
+            if given not in known:
+                raise InputError(
+                    f"{name} must be one of {', '.join(known)}",
+                    where=f"HierarchicalHazard({name}=...)",
+                )
+
+    def _basis(self, y: Outcome, end: Floats, weight: Floats | None) -> TimeBasis:
+        cut = person_periods(end, y.left, y.entry, y.people)
+        share = np.ones(len(cut.row)) if weight is None else weight[cut.row]
+        followed = np.bincount(cut.period - 1, share)
+        left = np.bincount(cut.period - 1, share * (cut.event != 0))
+        return fit_time_basis(self.time_basis, left, followed, df=self.time_df)
+
+    def _baseline(self, months: Floats) -> Floats:
+        """Return (q, b) the intercept and the columns of months (q,)."""
+        return np.column_stack([np.ones(len(months)), self.time_basis_.columns(months)])
+
+
+def _first_day_in_first_month(y: Outcome) -> Floats:
+    """Return (n,) months of exit; of those who leave on the first day the end of the first."""
+    return np.where(y.left & (y.exit == 0), 1.0, y.exit)
