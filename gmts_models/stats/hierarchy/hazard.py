@@ -3,16 +3,99 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, get_args
 
+import numpy as np
 import numpy.typing as npt
+from scipy import special
 
-from gmts_models.outcome import Floats
+from gmts_models.errors import FitError, InputError
+from gmts_models.outcome import Floats, Ints
+from gmts_models.stats.blas import on_one_thread
 from gmts_models.stats.hazards.period_design import Baseline
-from gmts_models.stats.hierarchy.result import HierarchicalFit
-from gmts_models.stats.hierarchy.terms import RandomTerm
+from gmts_models.stats.hazards.person_periods import PersonPeriods, person_periods
+from gmts_models.stats.hierarchy.laplace import Evaluation
+from gmts_models.stats.hierarchy.posterior import (
+    Described,
+    check_model,
+    check_penalty,
+    integrated_fit,
+    layout_of,
+    summarise,
+)
+from gmts_models.stats.hierarchy.result import HierarchicalFit, PeriodBase
+from gmts_models.stats.hierarchy.terms import RandomTerm, group_columns
+from gmts_models.stats.options import check_option, column_names
+from gmts_models.stats.regression.glm import fit_glm
+from gmts_models.stats.rows import check_rows, read_matrix, refuse_rows
+
+Link = Literal["logit", "cloglog"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HazardLogLikelihood:
+    """Leaving in each period, of people who share their columns: a table of u by m periods.
+
+    A linear predictor is the sum of one of the period and one of the people, so that the sums of
+    the information need no row for each person and period.
+
+    Attributes
+    ----------
+    link : "logit" or "cloglog".
+    base : (m, b) the baseline's columns, by period.
+    columns : (u, q - b) those of X and of the groups, of each distinct kind of person.
+    trials, gone : (u, m) weight of those at risk and of those who leave.
+    """
+
+    link: Link
+    base: Floats
+    columns: Floats
+    trials: Floats
+    gone: Floats
+
+    def evaluate(self, at: Floats) -> Evaluation:
+        """Return value and derivatives at (q,) parameters."""
+        b = self.base.shape[1]
+        eta = np.add.outer(self.columns @ at[b:], self.base @ at[:b])
+        value, score, weight = hazard_terms(self.link, eta, self.trials, self.gone)
+        mixed = self.base.T @ (weight.T @ self.columns)
+        return Evaluation(
+            at=at,
+            value=float(value.sum()),
+            gradient=np.concatenate(
+                [score.sum(axis=0) @ self.base, score.sum(axis=1) @ self.columns]
+            ),
+            information=np.block(
+                [
+                    [(self.base.T * weight.sum(axis=0)) @ self.base, mixed],
+                    [mixed.T, (self.columns.T * weight.sum(axis=1)) @ self.columns],
+                ]
+            ),
+        )
+
+
+def hazard_terms(
+    link: Link, eta: Floats, trials: Floats, gone: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return log likelihood, score and observed information by linear predictor, all of its shape.
+
+    The information observed, not the expected: Laplace's approximation is about the likelihood.
+    """
+    stayed = trials - gone
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        if link == "logit":
+            hazard = special.expit(eta)
+            value = gone * eta - trials * np.logaddexp(0, eta)
+            return value, gone - trials * hazard, trials * hazard * special.expit(-eta)
+        passed = np.exp(eta)
+        odds = np.where(passed > 0, passed / np.expm1(passed), 1.0)
+        bent = np.where(passed > 1e-4, odds * (passed - 1 + odds), passed / 2)
+        value = special.xlogy(gone, -np.expm1(-passed)) - stayed * passed
+        return value, gone * odds - stayed * passed, stayed * passed + gone * bent
+
+
+@on_one_thread
 def fit_hierarchical_hazard(
     X: npt.ArrayLike,
     terms: Sequence[RandomTerm],
@@ -23,7 +106,7 @@ def fit_hierarchical_hazard(
     clusters: npt.ArrayLike | None = None,
     *,
     baseline: Baseline,
-    link: Literal["logit", "cloglog"] = "logit",
+    link: Link = "logit",
     width: float = 1.0,
     until: int | None = None,
     penalty: Floats | None = None,
@@ -51,4 +134,68 @@ def fit_hierarchical_hazard(
     ------
     InputError, FitError, NotEstimableError : as `discrete_hazard`.
     """
-    raise NotImplementedError
+    where = "partial pooling"
+    check_option(link, get_args(Link), "link", where)
+    rows = check_rows(exit_, left, entry, weights, None, clusters, where=where, merge_ties=False)
+    matrix = read_matrix(X, len(rows), where)
+    refuse_rows(np.asarray(~np.isfinite(matrix).all(axis=1)), "X is missing or infinite", where)
+    check_model(terms, len(rows), sd, level)
+    own = tuple(column_names(matrix.shape[1], names))
+    ridge = check_penalty(penalty, len(own))
+    cut = person_periods(rows.exit, rows.left, rows.entry, width=width, until=until)
+    if not ((cut.event != 0) & (rows.weights[cut.row] > 0)).any():
+        raise FitError("nobody leaves in these rows, so there is no hazard to model", where=where)
+    base = _base(baseline, int(cut.period.max()))
+    columns, kind = np.unique(
+        np.column_stack([matrix, group_columns(terms, len(rows))]), axis=0, return_inverse=True
+    )
+    trials, gone = _table(cut, kind.ravel(), rows.weights, (len(columns), len(base)))
+    model = HazardLogLikelihood(link=link, base=base, columns=columns, trials=trials, gone=gone)
+    layout = layout_of(np.append(np.zeros(base.shape[1]), ridge), terms)
+    start = model.evaluate(_plain(model, ridge, own, len(layout.component)))
+    found = integrated_fit(model, layout, terms, sd, start)
+    kept = PeriodBase(link=link, columns=base, width=float(width))
+    return summarise(found, layout, kept, Described(names=own, terms=terms, rows=rows, level=level))
+
+
+def _base(baseline: Baseline, last: int) -> Floats:
+    """Return (m, b) the baseline's columns in the periods 1..m."""
+    base = np.asarray(baseline(np.arange(1.0, last + 1)), dtype=float)
+    if base.ndim != 2 or len(base) != last or not base.shape[1] or not np.isfinite(base).all():
+        raise InputError(
+            f"the baseline of periods 1 to {last} has shape {base.shape}, or is not finite",
+            where="baseline",
+            fix="return a row for each period, with a column of ones or one for each band",
+        )
+    return base
+
+
+def _table(
+    cut: PersonPeriods, kind: Ints, weights: Floats, shape: tuple[int, int]
+) -> tuple[Floats, Floats]:
+    """Sum weights of those at risk, and of those who leave, by kind of person and period."""
+    key = kind[cut.row] * shape[1] + cut.period - 1
+    weight, size = weights[cut.row], shape[0] * shape[1]
+    trials = np.bincount(key, weight, size).reshape(shape)
+    gone = np.bincount(key, weight * (cut.event != 0), size).reshape(shape)
+    return trials.astype(float), gone.astype(float)
+
+
+def _plain(model: HazardLogLikelihood, ridge: Floats, names: tuple[str, ...], total: int) -> Floats:
+    """Return (total,) parameters to start from: the fit without groups and penalised columns.
+
+    Effects are drawn to 0: where this likelihood has no maximum, there is none with them.
+    """
+    kinds, periods = np.nonzero(model.trials)
+    b, free = model.base.shape[1], np.flatnonzero(ridge == 0)
+    trials = model.trials[kinds, periods]
+    fit = fit_glm(
+        np.column_stack([model.base[periods], model.columns[np.ix_(kinds, free)]]),
+        model.gone[kinds, periods] / trials,
+        link=model.link,
+        weights=trials,
+        names=[*(f"baseline column {j}" for j in range(b)), *(names[j] for j in free)],
+    )
+    start = np.zeros(total)
+    start[np.append(np.arange(b), b + free)] = fit.coefficients
+    return start

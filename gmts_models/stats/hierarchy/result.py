@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-
 from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.hierarchy.terms import TermGroups
 

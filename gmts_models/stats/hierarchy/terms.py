@@ -1,9 +1,9 @@
 """Which rows belong to which group, and what an effect of the group acts on.
 
-A term has one effect for each of its groups: on the log hazard itself (an intercept), or on it times
-a column (a slope). The effects of a term are normal around 0 with a standard deviation of the term's
-own, which has a half-normal prior. Terms are independent, also the intercept and the slope of one
-grouping: a slope's column should be centred, so that this is no strong assumption.
+A term has one effect for each of its groups: on the log hazard itself (an intercept), or on it
+times a column (a slope). The effects of a term are normal around 0 with a standard deviation of the
+term's own, which has a half-normal prior. Terms are independent, also the intercept and the slope
+of one grouping: a slope's column should be centred, so that this is no strong assumption.
 """
 
 from __future__ import annotations
