@@ -24,14 +24,16 @@ class TimeBasis:
     kind : as given to `fit_time_basis`.
     knots : (k,) periods. Of a spline, where its pieces meet; of steps, the last period of each but
         the last; of months, those in which somebody left; else none.
-    centre, spread : (b,) mean and standard deviation of the columns; b is 0 where nothing varies.
+    centre : (b,) mean of the columns before they are standardised; b is 0 where nothing varies.
+    scale : (b, b) upper triangular, what the centred columns are multiplied with. Diagonal, but for
+        a spline, whose columns are uncorrelated.
     last : the last period that anyone was followed in.
     """
 
     kind: TimeKind
     knots: Floats
     centre: Floats
-    spread: Floats
+    scale: Floats
     last: int
 
     @property
@@ -41,7 +43,7 @@ class TimeBasis:
             case "linear" | "log":
                 every = [f"time: {self.kind}"]
             case "spline":
-                every = ["time: linear", *(f"time: bend at {k:g}" for k in self.knots)]
+                every = ["time: linear", *(f"time: bend {j + 1}" for j in range(len(self.knots)))]
             case "steps":
                 every = [f"time: after {k:g}" for k in self.knots]
             case "months":
@@ -57,7 +59,7 @@ class TimeBasis:
         """
         at = np.asarray(period, dtype=float)
         raw = _raw(self.kind, self.knots, at)[:, : len(self.centre)]
-        return np.asarray((raw - self.centre) / self.spread)
+        return np.asarray((raw - self.centre) @ self.scale)
 
     def can_leave(self, period: npt.ArrayLike) -> Bools:
         """Return (n,) bool: whether the hazard of periods (n,) may be above 0.
@@ -112,16 +114,24 @@ def fit_time_basis(
         seen = seen[gone[seen] > 0]
     share = share[seen] / share[seen].sum()
     raw = _raw(kind, knots, seen.astype(float) + 1)
+    if len(seen) == 1:
+        raw = raw[:, :0]
     centre = share @ raw
-    spread = np.sqrt(share @ np.square(raw - centre))
-    varies = len(seen) > 1  # then every column does
     return TimeBasis(
         kind=kind,
         knots=knots,
-        centre=centre if varies else np.empty(0),
-        spread=spread if varies else np.empty(0),
+        centre=centre,
+        scale=_scale((raw - centre) * np.sqrt(share)[:, None], turned=kind == "spline"),
         last=last,
     )
+
+
+def _scale(columns: Floats, *, turned: bool) -> Floats:
+    """Return (b, b) what gives columns length 1; where `turned`, a right angle between them too."""
+    if not turned:
+        return np.asarray(np.diag(1 / np.sqrt(np.square(columns).sum(axis=0))))
+    r = np.linalg.qr(columns)[1]
+    return np.linalg.inv(r * np.sign(np.diag(r))[:, None])
 
 
 def _knots(kind: TimeKind, departures: Floats, df: int) -> Floats:

@@ -57,6 +57,9 @@ def test_columns_are_standardised_and_independent(kind: TimeKind, seed: int, df:
     weight = seen[kept] / seen[kept].sum()
     np.testing.assert_allclose(weight @ columns, 0, atol=1e-9)
     np.testing.assert_allclose(weight @ columns**2, 1, rtol=1e-9)
+    if kind == "spline":
+        gram = columns.T @ (weight[:, None] * columns)
+        np.testing.assert_allclose(gram, np.eye(len(gram)), atol=1e-8)
     design = np.column_stack([np.ones(len(columns)), columns])
     assert np.linalg.matrix_rank(design) == design.shape[1]
     # Weights are people: twice as many of all changes nothing.
