@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy import interpolate, linalg
@@ -31,7 +32,7 @@ _LARGEST = 1e3
 """In scales of the prior: the posterior ends before."""
 _NEGLIGIBLE = 12.0
 """Fall of the log density below its maximum beyond which nothing is integrated."""
-_FINE = 20
+_FINE = 14
 _EACH = 10
 """Nodes for one term; for each of several, given the others."""
 _TENSOR = {2: 8, 3: 5}
@@ -89,6 +90,9 @@ def log_half_normal(sd: Floats, scale: Floats) -> float:
     """Return the log density of independent half-normal standard deviations (k,)."""
     each = -((sd / scale) ** 2) / 2 + np.log(np.sqrt(2 / np.pi) / scale)
     return float(each.sum())
+
+
+_legendre = cache(np.polynomial.legendre.leggauss)
 
 
 class Explorer:
@@ -202,7 +206,7 @@ def _slice(explorer: Explorer, centre: Floats, j: int, count: int) -> Slice:
     sd, logs = _coarse(explorer, centre, j)
     low, high = _interval(interpolate.PchipInterpolator(sd, logs), 0.0, sd[-1])
     for _ in range(_REFINED):
-        points, weights = np.polynomial.legendre.leggauss(count)
+        points, weights = _legendre(count)
         sd = low + (high - low) * (points + 1) / 2
         nodes = _along(explorer, centre, j, sd)
         logs = np.array([explorer.log_density(each) for each in nodes])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy import linalg
+from scipy.linalg import lapack
 
 from gmts_models.errors import FitError
 from gmts_models.outcome import Floats, Ints
@@ -95,8 +95,7 @@ class LaplaceFit:
 
     def covariance_scaled(self) -> Floats:
         """Return (q, q) covariance of the u."""
-        factor = linalg.cho_factor(self.scaled, check_finite=False)
-        return np.asarray(linalg.cho_solve(factor, np.eye(len(self.scaled))), dtype=float)
+        return _solve(_factor(self.scaled), np.eye(len(self.scaled)))
 
 
 def laplace_fit(model: LogLikelihood, layout: Layout, sd: Floats, near: Evaluation) -> LaplaceFit:
@@ -112,7 +111,7 @@ def laplace_fit(model: LogLikelihood, layout: Layout, sd: Floats, near: Evaluati
         scaled[np.diag_indices_from(scaled)] += precision
         factor = _factor(scaled)
         pull = scale * (near.information @ near.at + near.gradient)
-        best = linalg.cho_solve(factor, pull, check_finite=False)
+        best = _solve(factor, pull)
         if u is not None:
             step = best - u
             if np.sqrt(max(0.0, float(step @ scaled @ step))) < _LAST_STEP:
@@ -121,15 +120,20 @@ def laplace_fit(model: LogLikelihood, layout: Layout, sd: Floats, near: Evaluati
     raise FitError("the penalised fit does not converge", where="partial pooling")
 
 
-def _factor(scaled: Floats) -> tuple[Floats, bool]:
-    try:
-        return linalg.cho_factor(scaled, check_finite=True)
-    except (linalg.LinAlgError, ValueError):
+def _factor(scaled: Floats) -> Floats:
+    """Return Cholesky's factor; straight by LAPACK, as the checks around it cost more than it."""
+    factor, failed = lapack.dpotrf(scaled, lower=1)
+    if failed or not np.isfinite(factor[-1:, -1:]).all():
         raise FitError(
             "the information about the coefficients is not positive",
             where="partial pooling",
             fix="look for columns that are sums of others, also of the groups; or add a penalty",
-        ) from None
+        )
+    return np.asarray(factor, dtype=float)
+
+
+def _solve(factor: Floats, right: Floats) -> Floats:
+    return np.asarray(lapack.dpotrs(factor, right, lower=1)[0], dtype=float)
 
 
 def _climb(
@@ -160,14 +164,14 @@ def _fit(
     u: Floats,
     near: Evaluation,
     scaled: Floats,
-    factor: tuple[Floats, bool],
+    factor: Floats,
     scale: Floats,
     precision: Floats,
 ) -> LaplaceFit:
     mode = u * scale
     rest = mode - near.at
     value = near.value + float(near.gradient @ rest - rest @ near.information @ rest / 2)
-    half_log_determinant = float(np.log(np.diag(factor[0])).sum())
+    half_log_determinant = float(np.log(np.diag(factor)).sum())
     return LaplaceFit(
         sd=sd,
         mode=mode,
