@@ -211,9 +211,10 @@ class Grouped(RiskMixin, BaseEstimator):  # type: ignore[misc]
 
 def _reason(error: FitError | NotEstimableError | InputError) -> str:
     """Return what an error says, unless it may count the people of a group."""
-    if any(character.isdigit() for character in error.what):
+    told = error.what if error.where is None else f"{error.what} ({error.where})"
+    if any(character.isdigit() for character in told):
         return "its people are too few or too much alike"
-    return error.what
+    return told
 
 
 def _without(columns: list[str], rows: TrainingRows) -> TrainingRows:

@@ -12,6 +12,7 @@ from gmts_models.errors import InputError
 from gmts_models.models.hierarchical.groups import group_labels, require_columns
 from gmts_models.models.hierarchical.partially_pooled import PartiallyPooled
 from gmts_models.models.protocol import TrainingRows
+from gmts_models.models.survival.cox_design import check_ties
 from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.cox.risk_sums import Ties
 from gmts_models.stats.hierarchy.cox import fit_hierarchical_cox
@@ -89,8 +90,7 @@ class HierarchicalCox(PartiallyPooled):
     def _maximise(
         self, matrix: Floats, effects: list[RandomTerm], rows: TrainingRows, penalty: Floats | None
     ) -> HierarchicalFit:
-        if self.ties not in ("efron", "breslow"):
-            raise InputError('ties must be "efron" or "breslow"', where="HierarchicalCox(ties=...)")
+        check_ties(self.ties, "HierarchicalCox")
         labels = self._stratum(rows.X)
         self.strata_ = tuple(sorted(set(labels)))
         y = rows.y

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -32,19 +33,22 @@ class HierarchicalHazard(PartiallyPooled):
     time_df : columns of a spline, or of steps.
     link : "logit": effects are on the log odds of leaving in a month; "cloglog": on the log hazard
         of continuous time, seen by the month.
+    width : months in a period, if these are not to be months.
+    until : the last period to learn from and to predict; later departures are censored at its end.
 
     Attributes
     ----------
     coef_, covariance_, terms_, groups_, variance_, feature_names_in_ : as for `HierarchicalCox`;
         with "logit", ratios are of odds, and those of rare leaving nearly of hazards.
-    time_basis_ : the columns of the month.
+    time_basis_ : the columns of the period.
 
     Notes
     -----
     The month in which someone comes under observation, and that in which someone is lost, do not
     count (``stats/hazards/person_periods.py``). Departures on the first day count in the first
-    month. Risk is NaN past the last month that anyone was followed in. Terms, missing labels and
-    groups that were not in training are as for `HierarchicalCox`.
+    month. Risk is NaN past the last month that anyone was followed in; within a month the
+    cumulative hazard is a straight line. Terms, missing labels and groups that were not in training
+    are as for `HierarchicalCox`.
     """
 
     time_basis_: TimeBasis
@@ -58,6 +62,8 @@ class HierarchicalHazard(PartiallyPooled):
         time_basis: PooledBasis = "spline",
         time_df: int = 3,
         link: Link = "logit",
+        width: float = 1.0,
+        until: int | None = None,
         encoder: Any = None,
         alpha: float = 0.0,
     ) -> None:
@@ -68,6 +74,8 @@ class HierarchicalHazard(PartiallyPooled):
         self.time_basis = time_basis
         self.time_df = time_df
         self.link = link
+        self.width = width
+        self.until = until
         self.encoder = encoder
         self.alpha = alpha
 
@@ -76,7 +84,8 @@ class HierarchicalHazard(PartiallyPooled):
     ) -> HierarchicalFit:
         self._check()
         y = rows.y
-        end = _first_day_in_first_month(y)
+        first_day = y.left & (y.exit == 0)
+        end = np.where(first_day, self.width, y.exit)
         self.time_basis_ = self._basis(y, end, rows.weight)
         return fit_hierarchical_hazard(
             matrix,
@@ -88,6 +97,8 @@ class HierarchicalHazard(PartiallyPooled):
             y.people,
             baseline=self._baseline,
             link=self.link,
+            width=self.width,
+            until=self.until,
             penalty=penalty,
             names=self.terms_,
         )
@@ -102,9 +113,21 @@ class HierarchicalHazard(PartiallyPooled):
                     f"{name} must be one of {', '.join(known)}",
                     where=f"HierarchicalHazard({name}=...)",
                 )
+        width: Any = self.width
+        if not isinstance(width, Real) or not 0 < float(width) < np.inf:
+            raise InputError(
+                "width must be a positive number of months", where="HierarchicalHazard(width=...)"
+            )
+        until: Any = self.until
+        whole = isinstance(until, Integral) and not isinstance(until, bool)
+        if until is not None and not (whole and until >= 1):
+            raise InputError(
+                "until must be the number of the last period, at least 1",
+                where="HierarchicalHazard(until=...)",
+            )
 
     def _basis(self, y: Outcome, end: Floats, weight: Floats | None) -> TimeBasis:
-        cut = person_periods(end, y.left, y.entry, y.people)
+        cut = person_periods(end, y.left, y.entry, y.people, width=self.width, until=self.until)
         share = np.ones(len(cut.row)) if weight is None else weight[cut.row]
         followed = np.bincount(cut.period - 1, share)
         left = np.bincount(cut.period - 1, share * (cut.event != 0))
@@ -113,8 +136,3 @@ class HierarchicalHazard(PartiallyPooled):
     def _baseline(self, months: Floats) -> Floats:
         """Return (q, b) the intercept and the columns of months (q,)."""
         return np.column_stack([np.ones(len(months)), self.time_basis_.columns(months)])
-
-
-def _first_day_in_first_month(y: Outcome) -> Floats:
-    """Return (n,) months of exit; of those who leave on the first day the end of the first."""
-    return np.where(y.left & (y.exit == 0), 1.0, y.exit)

@@ -34,6 +34,7 @@ from gmts_models.models.protocol import (
     remember_columns,
     training_rows,
 )
+from gmts_models.models.survival.cox_design import check_penalty, ridge
 from gmts_models.outcome import Floats, Ints, Outcome
 from gmts_models.stats.hierarchy.predict import hierarchical_risk
 from gmts_models.stats.hierarchy.result import HierarchicalFit, HierarchicalRisk
@@ -73,21 +74,17 @@ class PartiallyPooled(RiskMixin, BaseEstimator):  # type: ignore[misc]
         """
         name = type(self).__name__
         rows = training_rows(X, y, sample_weight, model=name)
-        _check_number(self.alpha, "alpha", name, above=False)
-        _check_number(self.prior_sd, "prior_sd", name, above=True)
+        alpha, scale = check_penalty(self.alpha, name), _check_prior(self.prior_sd, name)
         remember_columns(self, rows.X)
-        self._layout = lay_out(
-            rows.X, self.by, self.slopes, self.crossed, float(self.prior_sd), rows.weight, name
-        )
+        self._layout = lay_out(rows.X, self.by, self.slopes, self.crossed, scale, rows.weight, name)
         attributes = self._attributes(rows.X)
         matrix = np.empty((len(attributes), 0))
         self.design_ = None
         if attributes.shape[1]:
             self.design_, matrix = fit_design(self.encoder, attributes, rows.weight)
         self.terms_ = () if self.design_ is None else self.design_.names
-        penalty = np.full(len(self.terms_), float(self.alpha)) if self.alpha else None
         effects = random_terms(self._layout, rows.X)
-        self._fitted = self._maximise(matrix, effects, rows, penalty)
+        self._fitted = self._maximise(matrix, effects, rows, ridge(alpha, len(self.terms_)))
         spread = np.empty(0) if self.design_ is None else self.design_.spread
         self.coef_ = self._fitted.coefficients.estimate / spread
         self.covariance_ = self._fitted.coefficients.covariance / np.outer(spread, spread)
@@ -194,9 +191,7 @@ class PartiallyPooled(RiskMixin, BaseEstimator):  # type: ignore[misc]
         return term
 
 
-def _check_number(value: Any, name: str, model: str, *, above: bool) -> None:
-    if not isinstance(value, Real) or not 0 <= float(value) < np.inf or (above and not value):
-        raise InputError(
-            f"{name} must be a number, {'above' if above else 'at least'} 0",
-            where=f"{model}({name}=...)",
-        )
+def _check_prior(prior_sd: Any, model: str) -> float:
+    if not isinstance(prior_sd, Real) or not 0 < float(prior_sd) < np.inf:
+        raise InputError("prior_sd must be a number, above 0", where=f"{model}(prior_sd=...)")
+    return float(prior_sd)
