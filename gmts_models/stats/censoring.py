@@ -87,6 +87,33 @@ def censoring_weights(
     return CensoringWeights(left=y.left & (exit_ <= h), counted=counted, weight=weight)
 
 
+def leaver_weights(y: Outcome, counts: Floats | None = None) -> Floats:
+    """Weigh those who left, whenever they did, so that they stand for all who left by then.
+
+    Parameters
+    ----------
+    y : n rows, none of which enters late.
+    counts : (n,) how often each row is counted; default 1.
+
+    Returns
+    -------
+    (n,) ``counts / G(T-)`` of those who left, 0 of the others. Summed over those who left by h
+    they are n times 1 - Kaplan-Meier at h.
+    """
+    repeats = np.ones((len(y), 1)) if counts is None else counts[:, None]
+    exit_ = merge_near_ties(y.exit)
+    time = np.unique(exit_)
+    lost = sum_by_time(exit_, time, repeats, ~y.left)[:, 0]
+    gone = sum_by_time(exit_, time, repeats, y.left)[:, 0]
+    staying = count_at_risk(time, np.zeros(len(y)), exit_, repeats)[:, 0] - gone
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = np.where(lost > 0, np.clip(1 - lost / staying, 0, 1), 1.0)
+    before = np.concatenate([[1.0], np.cumprod(factor)[:-1]])
+    weight = np.zeros(len(y))
+    weight[y.left] = 1 / before[np.searchsorted(time, exit_[y.left])]
+    return weight * repeats[:, 0]
+
+
 def _stratum_weights(
     exit_: Floats, left: Bools, entry: Floats, h: float, counts: Floats
 ) -> tuple[Floats, Bools]:
