@@ -1,0 +1,1 @@
+"""Makes `checkable` importable from the rooms below."""
