@@ -18,7 +18,7 @@ from gmts_models.outcome import Outcome
 def outcome_of(y: Any, causes: int = 1) -> Any:
     """Return an Outcome of numbers; anything else as it is, for the model to refuse."""
     try:
-        values = np.asarray(y, dtype=float).ravel()
+        values = np.real(np.asarray(y)).astype(float).ravel()
     except (TypeError, ValueError):
         return y
     if y is None or not np.isfinite(values).all():
@@ -36,7 +36,7 @@ def on_arrays(model: Any, *, causes: int = 1) -> Any:
     class OnArrays(kind):  # type: ignore[misc, valid-type]
         def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
             outcome = outcome_of(y, causes)
-            if isinstance(outcome, Outcome):
+            if isinstance(outcome, Outcome) and len(outcome):
                 self._horizon = float(np.median(np.unique(outcome.exit)))
             if sample_weight is None:
                 return super().fit(X, outcome)

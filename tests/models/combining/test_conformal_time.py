@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+from checkable import run_checks
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.models.combining.conformal_time import ConformalTime
@@ -16,9 +14,6 @@ from gmts_models.models.survival.kaplan_meier import KaplanMeier
 from gmts_models.outcome import Floats, Outcome
 from gmts_models.stats.censoring import leaver_weights
 from gmts_models.stats.survival.kaplan_meier import kaplan_meier, survival_at
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from checkable import run_checks
 
 
 def _draw(rng: np.random.Generator, n: int) -> tuple[pd.DataFrame, Floats]:
