@@ -1,0 +1,1 @@
+"""Fitted models as folders of JSON and plain arrays, which are read without running anything."""
