@@ -1,0 +1,1 @@
+"""Models made of other models: refitted to people drawn again, stacked, tuned."""

@@ -1,0 +1,103 @@
+"""Inner folds of whole people, and how good risks are in them."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+import numpy as np
+import pandas as pd
+
+from gmts_models.errors import InputError
+from gmts_models.models.missing.imputed import check_counts
+from gmts_models.models.protocol import TrainingRows, check_horizons, conditional_risk
+from gmts_models.models.scorers import Score
+from gmts_models.outcome import Bools, Floats, Ints, Outcome
+from gmts_models.stats.censoring import CensoringWeights, censoring_weights
+from gmts_models.stats.scores import auc, brier_score, null_brier_score
+
+LOWER_IS_BETTER: frozenset[Score] = frozenset({"brier", "log"})
+
+
+def check_scored_horizons(horizons: Any, where: str) -> Floats:
+    """Return (m,) months above 0, each once, in order; or raise InputError."""
+    months = np.unique(check_horizons(horizons))
+    if months[0] <= 0:
+        raise InputError("horizons must be above 0", where=f"{where}(horizons=...)")
+    return months
+
+
+def fold_of_rows(y: Outcome, folds: int, seed: int, where: str) -> Ints:
+    """Return (n,) the number of each row's fold: people are whole, and leavers spread evenly.
+
+    Raises
+    ------
+    InputError : `folds` or `seed` is no whole number, or there are fewer people than folds.
+    """
+    check_counts(where, folds=(folds, 2), seed=(seed, 0))
+    people, code = np.unique(y.people, return_inverse=True)
+    if len(people) < folds:
+        raise InputError(
+            f"{len(people)} sample(s) are too few: {folds} folds need as many people",
+            where=f"{where}(folds=...)",
+            fix="ask for fewer folds",
+        )
+    leaves = np.bincount(code, weights=y.left) > 0
+    order = np.random.default_rng(seed).permutation(len(people))
+    order = order[np.argsort(leaves[order], kind="stable")]
+    fold = np.empty(len(people), dtype=np.int64)
+    fold[order] = np.arange(len(people)) % folds
+    return np.asarray(fold[code])
+
+
+def part(rows: TrainingRows, mask: Bools) -> TrainingRows:
+    """Return the rows where `mask` (n,) holds; people are whole in it."""
+    kept = np.flatnonzero(mask)
+    return TrainingRows(
+        X=rows.X.iloc[kept],
+        y=rows.y[kept],
+        weight=None if rows.weight is None else rows.weight[kept],
+    )
+
+
+def risk_from_entry(model: Any, X: pd.DataFrame, entry: Floats, horizons: Floats) -> Floats:
+    """Return (n, m) risks given that the person was still there at entry, which scores ask of."""
+    risk = np.asarray(model.predict_risk(X, horizons), dtype=float)
+    if not (entry > 0).any():
+        return risk
+    starts, which = np.unique(entry, return_inverse=True)
+    at_entry = np.asarray(model.predict_risk(X, starts))[np.arange(len(X)), which]
+    return conditional_risk(risk, np.where(entry > 0, at_entry, 0.0)[:, None])
+
+
+def weigh(rows: TrainingRows, horizon: float) -> CensoringWeights:
+    """Return the censoring weights of rows, each counted by its case weight."""
+    counts = None if rows.weight is None else rows.weight[:, None]
+    return censoring_weights(rows.y, horizon, counts=counts)
+
+
+def weights_of(at: CensoringWeights, mask: Bools) -> CensoringWeights:
+    """Return the censoring weights of some of the rows."""
+    return CensoringWeights(left=at.left[mask], counted=at.counted[mask], weight=at.weight[mask])
+
+
+def score_of(score: Score, risk: Floats, at: CensoringWeights) -> float:
+    """Return a score of (n,) risks at one horizon; NaN where it cannot be given.
+
+    The log score is the mean of -log of the chance given to what happened.
+    """
+    scored = at.counted[:, 0] > 0
+    if not scored.any() or np.isnan(risk[scored]).any():
+        return np.nan
+    risk = np.where(scored, risk, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        match score:
+            case "brier":
+                return float(brier_score(risk, at)[0])
+            case "ipa":
+                return float(1 - brier_score(risk, at)[0] / null_brier_score(at)[0])
+            case "auc":
+                return float(auc(risk, at)[0])
+            case "log":
+                chance = np.clip(np.where(at.left, risk, 1 - risk), 1e-15, 1)
+                return float(-(np.log(chance) @ at.weight)[0] / at.counted.sum())
+    assert_never(score)
