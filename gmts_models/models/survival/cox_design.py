@@ -56,12 +56,7 @@ def fit_cox_design(
     FitError : as `fit_design`.
     """
     if strata is not None:
-        if not isinstance(strata, str) or strata not in frame:
-            raise InputError(
-                f"X has no column {strata!r}",
-                where=f"{model}(strata=...)",
-                fix="name one column of X, or say strata=None",
-            )
+        _check_column(frame, strata, f"{model}(strata=...)")
         if frame.shape[1] == 1:
             raise InputError(
                 "X has no column beside the strata, so there is nothing to model",
@@ -91,6 +86,25 @@ def apply_cox_design(learned: CoxDesign, frame: pd.DataFrame) -> tuple[Floats, I
         )
     covariates = frame if learned.strata is None else frame.drop(columns=learned.strata)
     return apply_design(learned.design, covariates), _codes(labels, learned)
+
+
+def label_codes(frame: pd.DataFrame, column: Any, where: str) -> Ints:
+    """Return (n,) codes of the labels of a column, 0 where `column` is None.
+
+    Raises
+    ------
+    InputError : there is no such column.
+    """
+    if column is not None:
+        _check_column(frame, column, where)
+    return np.unique(_labels(frame, column), return_inverse=True)[1].astype(np.int64)
+
+
+def _check_column(frame: pd.DataFrame, column: Any, where: str) -> None:
+    if not isinstance(column, str) or column not in frame:
+        raise InputError(
+            f"X has no column {column!r}", where=where, fix="name one column of X, or say None"
+        )
 
 
 def check_penalty(alpha: Any, model: str) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy.typing as npt
 
 from gmts_models.errors import FitError, InputError
-from gmts_models.outcome import UNKNOWN_CAUSE
+from gmts_models.outcome import UNKNOWN_CAUSE, Floats
 from gmts_models.stats.cox.baseline import CoxCurves, cox_curves
 from gmts_models.stats.cox.fit import CoxFit, fit_cox
 from gmts_models.stats.cox.risk_sums import Ties
@@ -45,16 +45,19 @@ def fit_cause_specific(
     *,
     causes: int | None = None,
     ties: Ties = "efron",
+    penalty: Floats | None = None,
     names: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
 ) -> CauseSpecificFit:
     """Fit proportional hazards of each cause.
 
     Parameters
     ----------
-    X, exit_, entry, weights, strata, clusters, ties, names : as for `fit_cox`; the same columns
-        for every cause.
+    X, exit_, entry, weights, strata, clusters, ties, penalty, names : as for `fit_cox`; the same
+        columns, and the same penalty, for every cause.
     event : (n,) int, 0 = censored, 1..c = cause.
     causes : how many there are; default the highest code.
+    labels : (c,) names of the causes, for errors.
 
     Raises
     ------
@@ -88,8 +91,8 @@ def fit_cause_specific(
                 where=f"{_WHERE}, event",
                 fix="merge the cause with another, or number the causes without it",
             )
-        fits.append(
-            fit_cox(
+        try:
+            fit = fit_cox(
                 X,
                 rows.exit,
                 rows.event == cause,
@@ -98,10 +101,14 @@ def fit_cause_specific(
                 rows.strata,
                 rows.clusters,
                 ties=ties,
+                penalty=penalty,
                 names=names,
                 merge_ties=False,
             )
-        )
+        except FitError as error:
+            label = f"cause {cause}" if labels is None else labels[cause - 1]
+            raise FitError(error.what, where=f"{label}: {error.where}", fix=error.fix) from None
+        fits.append(fit)
     return CauseSpecificFit(fits=tuple(fits))
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from gmts_models.outcome import Bools, Floats, Ints
+from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.clusters import sum_by_cluster
 from gmts_models.stats.competing.absolute_risk import (
     RiskSteps,
@@ -18,16 +17,12 @@ from gmts_models.stats.competing.absolute_risk import (
     risk_steps,
 )
 from gmts_models.stats.competing.cause_specific import CauseSpecificFit, cause_specific_curves
+from gmts_models.stats.competing.new_people import Part, beyond, new_people, parts_of
 from gmts_models.stats.cox.baseline import CoxCurves
 from gmts_models.stats.cox.fit import CoxFit
-from gmts_models.stats.cox.prediction import new_rows, tenure_of
 from gmts_models.stats.cox.residuals import score_residuals
 from gmts_models.stats.intervals import Interval, limits
-from gmts_models.stats.options import check_option
 from gmts_models.stats.times import count_until
-
-_CELLS = 4_000_000
-"""Numbers of one array of influences: people of the fit times what is predicted at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,14 +80,14 @@ def predict_absolute_risk(
     ``survfit`` of a multi-state ``coxph``, by `form`.
     """
     curves = cause_specific_curves(fit) if isinstance(fit, CauseSpecificFit) else tuple(fit)
-    new = _new_people(curves, X, strata, since, form)
+    new = new_people(curves, X, strata, since, form)
     when = np.atleast_1d(np.asarray(times, dtype=float))
     risk = np.full((len(new.X), len(when), len(curves)), np.nan)
-    for part in _parts(curves, new, len(new.X)):
+    for part in parts_of(curves, new, by_month=len(curves)):
         place = count_until(part.time, when)
         by_time = risk_steps(part.hazard, form).incidence[:, :, place].transpose(0, 2, 1)
         risk[part.people] = np.minimum(by_time, 1.0)
-    risk[_beyond(curves[0], new, when)] = np.nan
+    risk[beyond(curves[0], new, when)] = np.nan
     return risk
 
 
@@ -122,15 +117,14 @@ def absolute_risk_limits(
     ``predict(CSC(...), se = TRUE, product.limit = FALSE)``, its limits too (``confint``).
     """
     curves = cause_specific_curves(fit)
-    new = _new_people(curves, X, strata, since, form)
+    new = new_people(curves, X, strata, since, form)
     when = np.atleast_1d(np.asarray(times, dtype=float))
     n, m, causes = len(new.X), len(when), len(curves)
     risk = predict_absolute_risk(curves, new.X, when, strata=new.strata, since=new.since, form=form)
     error, total_error = np.full((n, m, causes), np.nan), np.full((n, m), np.nan)
     given = fit.fits[0].data.given
     moved = [score_residuals(each) @ each.covariance for each in fit.fits]
-    block = max(1, _CELLS // max(1, len(given) * m * causes))
-    for part in _parts(curves, new, block):
+    for part in parts_of(curves, new, by_month=causes, numbers=len(given) * m * causes):
         place = count_until(part.time, when)
         steps = risk_steps(part.hazard, form)
         influence = _influence(fit, part, steps, form, place, moved)
@@ -155,63 +149,9 @@ def absolute_risk_limits(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _NewPeople:
-    """X (n, p), strata (n,) codes, since (n,)."""
-
-    X: Floats
-    strata: Ints
-    since: Floats
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """Some new people of one stratum.
-
-    Attributes
-    ----------
-    stratum : its code. people : (b,) int.
-    time : (k,) months at which anyone of the stratum leaves, from whatever cause.
-    hazard : (b, c, k) of these people; 0 up to the time that they are known to have stayed.
-    X : (b, p) centred columns, which are those of every fit.
-    """
-
-    stratum: int
-    people: Ints
-    time: Floats
-    hazard: Floats
-    X: Floats
-
-
-def _parts(curves: Sequence[CoxCurves], new: _NewPeople, block: int) -> list[_Part]:
-    parts = []
-    centred = new.X - curves[0].centre
-    for stratum in np.unique(new.strata):
-        bases = [each.baselines[stratum] for each in curves]
-        time = np.unique(np.concatenate([base.time for base in bases]))
-        jumps = np.zeros((len(curves), len(time)))
-        for c, base in enumerate(bases):
-            jumps[c, np.searchsorted(time, base.time)] = np.diff(base.cumulative, prepend=0.0)
-        members = np.flatnonzero(new.strata == stratum)
-        for people in np.split(members, range(block, len(members), block)):
-            eta = np.stack([centred[people] @ each.coefficients for each in curves], axis=1)
-            # Whoever is known to have stayed for s months does not leave then; at 0 they may.
-            ahead = (time > new.since[people, None]) | (new.since[people, None] == 0)
-            parts.append(
-                _Part(
-                    stratum=int(stratum),
-                    people=people,
-                    time=time,
-                    hazard=np.exp(eta)[:, :, None] * jumps * ahead[:, None],
-                    X=centred[people],
-                )
-            )
-    return parts
-
-
 def _influence(
     fit: CauseSpecificFit,
-    part: _Part,
+    part: Part,
     steps: RiskSteps,
     form: SurvivalForm,
     place: Ints,
@@ -269,23 +209,3 @@ def _through_hazard(fit: CoxFit, at: slice, by_base: Floats, result: Floats) -> 
 def _places(fit: CoxFit, stratum: int) -> slice:
     """Return the places of a stratum in the grid of a fit."""
     return slice(*np.searchsorted(fit.data.grid.stratum, [stratum, stratum + 1]))
-
-
-def _new_people(
-    curves: Sequence[CoxCurves],
-    X: npt.ArrayLike,
-    strata: npt.ArrayLike | None,
-    since: npt.ArrayLike | None,
-    form: str,
-) -> _NewPeople:
-    check_option(form, get_args(SurvivalForm), "form", "cause_specific")
-    rows = new_rows(curves[0], X, strata, None)
-    tenure = tenure_of(since, len(rows.X))
-    return _NewPeople(X=np.asarray(X, dtype=float), strata=rows.strata, since=tenure)
-
-
-def _beyond(curves: CoxCurves, new: _NewPeople, times: Floats) -> Bools:
-    """Return (n, m): nobody of the stratum was observed so late (since included)."""
-    last = np.array([base.last for base in curves.baselines])
-    end = last[new.strata][:, None] * (1 + 1e-12)
-    return np.asarray(~(times <= end) | (new.since[:, None] > end))

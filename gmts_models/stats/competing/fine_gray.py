@@ -50,6 +50,7 @@ class FineGrayFit:
         rows of the subdistribution.
     people : (n,) int codes of clusters: people, or larger.
     cause : of leaving.
+    penalty : as given.
     """
 
     coefficients: Floats
@@ -61,6 +62,7 @@ class FineGrayFit:
     weighted: WeightedRows
     people: Ints
     cause: int
+    penalty: Floats | None = None
 
 
 def fit_fine_gray(
@@ -77,6 +79,7 @@ def fit_fine_gray(
     censoring_strata: npt.ArrayLike | None = None,
     ties: Ties = "efron",
     censoring_ties: CensoringTies = "events first",
+    penalty: Floats | None = None,
     names: Sequence[str] | None = None,
 ) -> FineGrayFit:
     """Fit proportional subdistribution hazards of one cause.
@@ -143,7 +146,7 @@ def fit_fine_gray(
         ties=censoring_ties,
     )
     together = people if rows.clusters is None else rows.clusters
-    fit = fit_seen(matrix, seen, together, cause=cause, ties=ties, names=names)
+    fit = fit_seen(matrix, seen, together, cause=cause, ties=ties, names=names, penalty=penalty)
     return replace(fit, covariance=fine_gray_covariance(fit))
 
 
@@ -155,6 +158,7 @@ def fit_seen(
     cause: int,
     ties: Ties,
     names: Sequence[str] | None,
+    penalty: Floats | None = None,
     start: Floats | None = None,
 ) -> FineGrayFit:
     """Fit checked rows, the variance left model-based; `start` (p,) is where the search begins."""
@@ -173,7 +177,7 @@ def fit_seen(
         names=names,
         merge_ties=False,
     )
-    cox = maximise(data, start=start)
+    cox = maximise(data, penalty, start=start)
     return FineGrayFit(
         coefficients=cox.coefficients,
         covariance=cox.covariance,
@@ -184,6 +188,7 @@ def fit_seen(
         weighted=weighted,
         people=people,
         cause=cause,
+        penalty=penalty,
     )
 
 

@@ -179,6 +179,7 @@ def _redraw(fit: FineGrayFit, counts: Ints) -> FineGrayFit | None:
             cause=fit.cause,
             ties=data.ties,
             names=data.names,
+            penalty=fit.penalty,
             start=fit.coefficients,
         )
     except GmtsError:

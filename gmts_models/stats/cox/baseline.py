@@ -17,7 +17,7 @@ import numpy as np
 
 from gmts_models.outcome import Floats
 from gmts_models.stats.cox.event_grid import cumulate_up
-from gmts_models.stats.cox.fit import CoxFit
+from gmts_models.stats.cox.fit import CoxData, CoxFit, likelihood_at
 from gmts_models.stats.cox.residuals import risk_set_means
 from gmts_models.stats.times import TIE_TOLERANCE, count_until
 
@@ -113,6 +113,28 @@ def cox_curves(fit: CoxFit, covariance: Floats | None = None) -> CoxCurves:
         centre=fit.data.rows.centre,
         offset_centre=fit.data.offset_centre,
         baselines=baseline_hazards(fit),
+    )
+
+
+def curves_of(data: CoxData, coefficients: Floats, covariance: Floats | None = None) -> CoxCurves:
+    """Return what prediction needs of coefficients (p,) that were found under another penalty.
+
+    `covariance` (p, p) is that of the coefficients; NaN where there is none.
+    """
+    p = len(coefficients)
+    likelihood = likelihood_at(data, coefficients)
+    return cox_curves(
+        CoxFit(
+            coefficients=coefficients,
+            covariance=np.full((p, p), np.nan) if covariance is None else covariance,
+            information=likelihood.information,
+            log_likelihood=likelihood.value,
+            log_likelihood_null=np.nan,
+            score_test=np.nan,
+            steps=0,
+            data=data,
+            likelihood=likelihood,
+        )
     )
 
 

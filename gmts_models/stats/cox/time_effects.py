@@ -112,6 +112,7 @@ def fit_cox_time_effects(
     *,
     effects: Sequence[TimeEffect],
     ties: Ties = "efron",
+    penalty: Floats | None = None,
     names: Sequence[str] | None = None,
 ) -> CoxFit:
     """Fit columns whose value changes continuously with time.
@@ -123,7 +124,9 @@ def fit_cox_time_effects(
     Parameters
     ----------
     X, exit_, left, entry, weights, strata, ties, names : as for `fit_cox`.
-    effects : columns to add behind those of X, evaluated at the time of leaving that ends a piece.
+    effects : e columns to add behind those of X, evaluated at the time of leaving that ends a
+        piece.
+    penalty : (p + e,) or (p + e, p + e), as for `fit_cox`.
 
     Returns
     -------
@@ -150,6 +153,7 @@ def fit_cox_time_effects(
         rows.strata[pieces.row],
         pieces.row,
         ties=ties,
+        penalty=penalty,
         names=[*given, *(effect.name for effect in effects)],
         merge_ties=False,
     )

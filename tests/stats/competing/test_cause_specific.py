@@ -368,7 +368,7 @@ def test_many_people_in_blocks_are_those_one_by_one(monkeypatch: pytest.MonkeyPa
     d = _draw(9)
     fit = fit_cause_specific(**d)
     whole = absolute_risk_limits(fit, d["X"], TIMES, strata=d["strata"])
-    monkeypatch.setattr("gmts_models.stats.competing.cause_specific_prediction._CELLS", 1)
+    monkeypatch.setattr("gmts_models.stats.competing.new_people._CELLS", 1)
     single = absolute_risk_limits(fit, d["X"], TIMES, strata=d["strata"])
     np.testing.assert_allclose(whole.std_err, single.std_err, rtol=1e-12)
     assert (whole.lower < whole.risk).any()
