@@ -40,11 +40,9 @@ if TYPE_CHECKING:
         MultipleImputation as MultipleImputation,
     )
     from gmts_models.models.survival.cox import CoxPH as CoxPH
+    from gmts_models.models.survival.flexible import GeneralisedGammaAFT as GeneralisedGammaAFT
+    from gmts_models.models.survival.flexible import SplineAFT as SplineAFT
     from gmts_models.models.survival.kaplan_meier import KaplanMeier as KaplanMeier
-    from gmts_models.models.survival.lifelines_families import (
-        GeneralisedGammaAFT as GeneralisedGammaAFT,
-    )
-    from gmts_models.models.survival.lifelines_families import SplineAFT as SplineAFT
     from gmts_models.models.survival.parametric import ExponentialAFT as ExponentialAFT
     from gmts_models.models.survival.parametric import LogLogisticAFT as LogLogisticAFT
     from gmts_models.models.survival.parametric import LogNormalAFT as LogNormalAFT
@@ -64,7 +62,7 @@ _HOME = {
     "ExponentialAFT": "models.survival.parametric",
     "FeatureTable": "features.table",
     "FittedModel": "models.fitted",
-    "GeneralisedGammaAFT": "models.survival.lifelines_families",
+    "GeneralisedGammaAFT": "models.survival.flexible",
     "GmtsError": "errors",
     "HorizonClassifier": "models.classifiers.horizon_classifier",
     "IncidenceTable": "reporting.incidence",
@@ -78,7 +76,7 @@ _HOME = {
     "People": "data.people",
     "RetentionTable": "reporting.retention",
     "Run": "experiment",
-    "SplineAFT": "models.survival.lifelines_families",
+    "SplineAFT": "models.survival.flexible",
     "WeibullAFT": "models.survival.parametric",
     "build_episodes": "features.episodes",
     "build_features": "features.table",

@@ -103,7 +103,8 @@ def fit_parametric(
         extreme, gaussian, logistic (time itself).
     offset : (n,) added to the linear predictor.
     scale : fixes the scale; default estimated, except where the family fixes it.
-    alpha : ridge penalty, ``alpha / 2`` times the sum of squared coefficients of X as given.
+    alpha : ridge penalty, ``alpha / 2`` times the sum of squared coefficients of X as given. With
+        one, columns may be sums of others.
     robust : sandwich covariance with each row a cluster, where no clusters are given.
     names : (p,) of the columns, for errors.
 
@@ -115,8 +116,9 @@ def fit_parametric(
     ------
     InputError : X or offset is not finite or of another length, a time is not positive where the
         family is of log time, or an option is out of range.
-    FitError : nobody leaves, columns are constant or collinear, a column separates those who leave
-        from those who stay, or the likelihood has no maximum; with what to do.
+    FitError : nobody leaves, columns are constant (or collinear, without a penalty), a column
+        separates those who leave from those who stay, or the likelihood has no maximum; with what
+        to do.
 
     Notes
     -----
@@ -145,7 +147,7 @@ def fit_parametric(
     labels = column_names(matrix.shape[1], names)
     refuse_uninformative(problem)
     standard = Standardised.of(matrix, rows.weights)
-    refuse_dependent_columns(standard, rows.weights, labels)
+    refuse_dependent_columns(standard, rows.weights, labels, penalised=alpha > 0)
 
     null, found = _climb(problem, standard, alpha)
     refuse_no_maximum(problem, found, labels)

@@ -30,9 +30,9 @@ def refuse_uninformative(problem: Problem) -> None:
 
 
 def refuse_dependent_columns(
-    standard: Standardised, weights: Floats, columns: Sequence[str]
+    standard: Standardised, weights: Floats, columns: Sequence[str], *, penalised: bool
 ) -> None:
-    """Raise FitError where columns are constant, or sums of earlier ones."""
+    """Raise FitError where columns are constant, or sums of earlier ones and not `penalised`."""
     constant = standard.spread == 0
     if constant.any():
         raise FitError(
@@ -40,6 +40,8 @@ def refuse_dependent_columns(
             where=_named(columns, constant),
             fix="leave them out",
         )
+    if penalised:
+        return
     _, r = np.linalg.qr(np.sqrt(weights)[:, None] * standard.Z)
     size = np.abs(np.diag(r))
     lost = np.ones(len(columns), dtype=bool)  # more columns than rows

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 from scipy.optimize import minimize
 
 from gmts_models.errors import FitError, InputError
-from gmts_models.models.survival.lifelines_families import GeneralisedGammaAFT, SplineAFT
+from gmts_models.models.survival.flexible import GeneralisedGammaAFT, SplineAFT
 from gmts_models.models.survival.parametric import (
     FIRST_DAY,
     ExponentialAFT,
@@ -145,48 +146,38 @@ def test_flexible_families_answer_as_every_model_does(model: Any) -> None:
     near = WeibullAFT().fit(X, y)  # which is how these people were drawn
     np.testing.assert_allclose(risk[:, 0], near.predict_risk(X, [36])[:, 0], atol=0.05)
     assert list(model.summary()["term"]) == list(near.terms_)
-    # lifelines takes the errors of one parameter for another's where they are not in order of name
-    # (0.133 for 0.083); by a numerical Hessian of the generalised gamma they are 0.0828, 0.163.
     np.testing.assert_allclose(model.summary()["se"], near.summary()["se"], rtol=0.12)
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict_risk(X, [12]), model.predict_risk(X, [12]))
     assert model.predict_risk(X[:0], [12]).shape == (0, 1)
 
 
-def test_flexible_families_respect_late_entry() -> None:
-    """A Weibull sample whose early leavers are never seen: two knots are Weibull again."""
-    rng = np.random.default_rng(6)
-    n = 1500
-    X = pd.DataFrame({"score": rng.normal(size=n)})
-    time = rng.weibull(0.8, n) * 20 * np.exp(0.3 * X["score"])
-    entry = rng.integers(0, 19, n)
-    there = (time > entry).to_numpy()
-    y = Outcome(entry[there], np.minimum(time, 48)[there], (time < 48)[there])
-    near = WeibullAFT().fit(X[there], y)
-    for model in (SplineAFT(knots=2), GeneralisedGammaAFT()):
-        model.fit(X[there], y)
-        # lifelines' accuracy; with entry ignored the risk by 12 months would be .26 for .47.
-        np.testing.assert_allclose(
-            model.predict_risk(X[there], [12]), near.predict_risk(X[there], [12]), atol=0.05
-        )
-    spline = SplineAFT(knots=2).fit(X[there], y)
-    np.testing.assert_allclose(spline.coef_, near.coef_, rtol=0.01)
-
-
-def test_a_falling_cumulative_hazard_is_refused() -> None:
-    """lifelines ended at such a spline where it began from afar (physicians, three knots)."""
+def test_flexible_parameters_are_those_of_the_raw_columns() -> None:
     X, y = _people()
-    model = SplineAFT(knots=3).fit(X, y)
-    model.fitter_.params_.loc["gamma1_", "Intercept"] = -0.5
-    with pytest.raises(FitError, match=r"falls somewhere(.|\n)*knots=3"):
-        model._refuse_falling()
-    with pytest.raises(InputError, match="2 knots"):
-        SplineAFT(knots=1).fit(X, y)
+    gamma, spline = GeneralisedGammaAFT().fit(X, y), SplineAFT().fit(X, y)
+    assert np.diff(spline.knots_).min() > 0
+    # The median by hand: z of S = 0.5, then location + scale z at this person's raw columns.
+    person = X.iloc[:1]
+    linear = gamma.intercept_ + gamma.coef_ @ [
+        person["score"].iloc[0] if term == "score" else person["route"].iloc[0] == "new graduate"
+        for term in gamma.terms_
+    ]
+    q = gamma.shape_
+    z = np.log(q * q * special.gammaincinv(1 / q**2, 0.5)) / q  # q > 0 or not, half lies below
+    at = np.exp(linear + gamma.scale_ * z)
+    assert gamma.predict_risk(person, [at])[0, 0] == pytest.approx(0.5, abs=1e-9)
 
 
-def test_lifelines_is_imported_only_to_fit() -> None:
+def test_a_falling_cumulative_hazard_and_too_few_knots_are_refused() -> None:
+    X, y = _people()
+    for knots in (1, 2.5, "3"):
+        with pytest.raises(InputError, match="2 knots"):
+            SplineAFT(knots=knots).fit(X, y)  # type: ignore[arg-type]
+
+
+def test_nothing_here_needs_lifelines() -> None:
     code = (
-        "import sys; import gmts_models.models.survival.lifelines_families; "
+        "import sys; import gmts_models.models.survival.flexible; "
         "import gmts_models.models.survival.parametric; "
         "sys.exit('lifelines' in sys.modules)"
     )
