@@ -23,36 +23,81 @@ from gmts_models.config.data import (
     TableName,
     TableSpec,
 )
+from gmts_models.config.models import (
+    BoostingSpec,
+    CauseSpecificCoxSpec,
+    CoxElasticNetSpec,
+    CoxFirthSpec,
+    CoxSpec,
+    CoxTimeEffectsSpec,
+    DiscreteTimeHazardSpec,
+    ExponentialSpec,
+    FineGraySpec,
+    ForestSpec,
+    GeneralisedGammaSpec,
+    HierarchicalCoxSpec,
+    HierarchicalHazardSpec,
+    ImputationSpec,
+    KaplanMeierSpec,
+    LogisticSpec,
+    LogLogisticSpec,
+    LogNormalSpec,
+    ModelName,
+    ModelSpec,
+    RangeSpec,
+    SplineSpec,
+    StackedSpec,
+    TuningSpec,
+    WeibullSpec,
+)
 
 __all__ = [
     "At",
     "AttributeSpec",
     "BoostingSpec",
+    "CauseSpecificCoxSpec",
+    "CoxElasticNetSpec",
+    "CoxFirthSpec",
     "CoxSpec",
+    "CoxTimeEffectsSpec",
     "DataSpec",
     "DatabaseData",
     "DisclosureSpec",
+    "DiscreteTimeHazardSpec",
     "Endpoint",
     "EvaluationSpec",
     "ExperimentConfig",
+    "ExponentialSpec",
     "FileData",
+    "FineGraySpec",
+    "ForestSpec",
+    "GeneralisedGammaSpec",
     "GroupedKFold",
+    "HierarchicalCoxSpec",
+    "HierarchicalHazardSpec",
     "Horizon",
+    "ImputationSpec",
     "KaplanMeierSpec",
     "Landmark",
     "LeaveOneCohortOut",
+    "LogLogisticSpec",
+    "LogNormalSpec",
     "LogisticSpec",
     "ModelName",
     "ModelSpec",
     "OpenData",
+    "RangeSpec",
     "SchemeSpec",
     "Seed",
     "SnapshotData",
+    "SplineSpec",
+    "StackedSpec",
     "SyntheticData",
     "TableName",
     "TableSpec",
     "TemporalSplit",
     "TrackingSpec",
+    "TuningSpec",
     "WeibullSpec",
 ]
 
@@ -61,69 +106,6 @@ Horizon = Annotated[float, Field(gt=0, le=1200)]
 Landmark = Annotated[int, Field(ge=0, le=1200)]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 At = Literal["start", "scheme_end"] | Landmark | Day
-ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)]
-
-
-# -------------------------------------------------------------- models
-
-
-class KaplanMeierSpec(Spec):
-    """Kaplan-Meier by specialism: the reference that a model has to beat."""
-
-    kind: Literal["kaplan_meier"] = "kaplan_meier"
-    name: ModelName = "kaplan_meier"
-    by: str | tuple[str, ...] | None = "specialism"
-
-
-class CoxSpec(Spec):
-    """Cox proportional hazards."""
-
-    kind: Literal["cox"] = "cox"
-    name: ModelName = "cox"
-    alpha: Annotated[float, Field(ge=0)] = 0.0
-    """Ridge penalty: alpha / 2 times the sum of squared coefficients of standardised columns."""
-    strata: str | None = None
-    robust: bool = False
-    """Standard errors from the spread between people, which does not trust the model; a person
-    who stands at several landmarks counts once."""
-
-
-class WeibullSpec(Spec):
-    """Weibull accelerated failure time."""
-
-    kind: Literal["weibull_aft"] = "weibull_aft"
-    name: ModelName = "weibull_aft"
-    alpha: Annotated[float, Field(ge=0)] = 0.0
-
-
-class LogisticSpec(Spec):
-    """Logistic regression at each horizon, with censoring weights."""
-
-    kind: Literal["logistic"] = "logistic"
-    name: ModelName = "logistic"
-    alpha: Annotated[float, Field(gt=0)] = 1.0
-    """Ridge penalty, as for Cox."""
-    censoring_by: str | tuple[str, ...] | None = None
-    """Feature whose values are censored together, such as cohort_year; or a list of them."""
-
-
-class BoostingSpec(Spec):
-    """Histogram gradient boosting at each horizon, with censoring weights."""
-
-    kind: Literal["hist_gradient_boosting"] = "hist_gradient_boosting"
-    name: ModelName = "hist_gradient_boosting"
-    max_iter: Annotated[int, Field(ge=1)] = 60
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
-    max_leaf_nodes: Annotated[int, Field(ge=2)] = 6
-    min_samples_leaf: Annotated[int, Field(ge=1)] = 20
-    censoring_by: str | tuple[str, ...] | None = None
-    """Feature whose values are censored together, such as cohort_year; or a list of them."""
-
-
-ModelSpec = Annotated[
-    KaplanMeierSpec | CoxSpec | WeibullSpec | LogisticSpec | BoostingSpec,
-    Field(discriminator="kind"),
-]
 
 
 # ---------------------------------------------------------- evaluation
@@ -204,6 +186,9 @@ class ExperimentConfig(Spec):
     person is a row at each that finds them there."""
     models: Annotated[tuple[ModelSpec, ...], Field(min_length=1)]
     evaluation: EvaluationSpec = EvaluationSpec()
+    strict: bool = False
+    """Whether too few people for a model's features stop the run, before anything is fitted; else
+    the report says so."""
     disclosure: DisclosureSpec = DisclosureSpec()
     tracking: TrackingSpec = TrackingSpec()
     store: Path | None = None

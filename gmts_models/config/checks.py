@@ -20,6 +20,7 @@ from gmts_models.config.problems import (
     show_value,
 )
 from gmts_models.config.schema import (
+    EXAMPLES,
     Spot,
     choices,
     example,
@@ -106,7 +107,8 @@ def _kind_problem(found: _Found, spot: Spot, tree: Tree) -> Problem:
     key = (*spot.path, tag)
     hint = f"; did you mean '{guess}'?" if guess is not None else ""
     if tag not in mapping:
-        hint = hint or f"; for instance '{tag}: {next(iter(kinds))}'"
+        usual = EXAMPLES.get(tag)
+        hint = hint or f"; for instance '{tag}: {usual if usual in kinds else next(iter(kinds))}'"
         return Problem(key=key, what=f"missing{hint} {valid}", place=tree.place(spot.path))
     value = mapping[tag]
     shown = f"'{clip(value)}'" if isinstance(value, str) else show_value(value)

@@ -19,7 +19,19 @@ WITHOUT_COHORTS = frozenset({"unemployment_mccall"})
 """Open data sets that no scheme of evaluation by cohorts can split."""
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_FEATURE_KEYS = ("by", "strata", "censoring_by")
+_FEATURE_KEYS = (
+    "by",
+    "strata",
+    "censoring_by",
+    "pooling_by",
+    "slopes",
+    "crossed",
+    "time_varying",
+    "trends",
+    "cut_points",
+)
+_GROUPED_KINDS = ("kaplan_meier", "hierarchical_cox", "hierarchical_hazard")
+_PARTIAL_KINDS = ("cox", "discrete_time_hazard")
 
 
 def check_rules(tree: Tree) -> list[Problem]:
@@ -60,10 +72,14 @@ def _grouped_by_a_feature(tree: Tree) -> Iterator[Problem]:
     for number, model in enumerate(_list(tree.get("models"))):
         if not isinstance(model, dict):
             continue
-        groups = {"by": "specialism"} if model.get("kind") == "kaplan_meier" else {}
+        groups: dict[str, Any] = {}
+        if model.get("kind") in _GROUPED_KINDS:
+            groups["by"] = "specialism"
+        if model.get("pooling") is not None and "pooling_by" not in model:
+            groups["pooling"] = "specialism"
         groups |= {key: model[key] for key in _FEATURE_KEYS if key in model}
         for key, said in groups.items():
-            for name in _list(said) or [said]:
+            for name in said if isinstance(said, list | dict) else [said]:
                 if isinstance(name, str) and name not in features:
                     hint = did_you_mean(name, [each for each in features if isinstance(each, str)])
                     yield problem(
@@ -71,6 +87,41 @@ def _grouped_by_a_feature(tree: Tree) -> Iterator[Problem]:
                         ("models", number, key),
                         f"'{clip(name)}' is not among the features{hint or '; add it to them'}",
                     )
+
+
+def _partial_pooling_is_there(tree: Tree) -> Iterator[Problem]:
+    for number, model in enumerate(_list(tree.get("models"))):
+        if not isinstance(model, dict) or model.get("pooling") != "partial":
+            continue
+        kind = model.get("kind")
+        trees = kind == "discrete_time_hazard" and model.get("classifier", "logistic") != "logistic"
+        if isinstance(kind, str) and (kind not in _PARTIAL_KINDS or trees):
+            yield problem(
+                tree,
+                ("models", number, "pooling"),
+                f"{clip(kind)}{' with trees' if trees else ''} has no partial pooling; "
+                "cox has, and discrete_time_hazard with logistic regression",
+            )
+
+
+def _stacks_are_of_models(tree: Tree) -> Iterator[Problem]:
+    models = [each for each in _list(tree.get("models")) if isinstance(each, dict)]
+    known = [each.get("name", each.get("kind")) for each in models if each.get("kind") != "stacked"]
+    names = [each for each in known if isinstance(each, str)]
+    for number, model in enumerate(_list(tree.get("models"))):
+        if not isinstance(model, dict) or model.get("kind") != "stacked":
+            continue
+        of = _list(model.get("of"))
+        for place, name in enumerate(of):
+            if not isinstance(name, str):
+                continue
+            if name not in names:
+                hint = did_you_mean(name, names) or "; a stack takes models of this file, no stacks"
+                what = f"there is no model '{clip(name)}' to stack{hint}"
+                yield problem(tree, ("models", number, "of", place), what)
+            elif name in of[:place]:
+                what = f"'{clip(name)}' is named twice; keep one"
+                yield problem(tree, ("models", number, "of", place), what)
 
 
 def _endpoint_fits_the_data(tree: Tree) -> Iterator[Problem]:
@@ -163,6 +214,8 @@ _RULES: tuple[Callable[[Tree], Iterator[Problem]], ...] = (
     _names_differ,
     _features_differ,
     _grouped_by_a_feature,
+    _partial_pooling_is_there,
+    _stacks_are_of_models,
     _endpoint_fits_the_data,
     _prediction_dates_fit,
     _cohorts_to_hold_out,

@@ -21,8 +21,12 @@ PATTERNS = {
 
 EXAMPLES = {
     "data": "{source: synthetic}",
+    "high": "100",
+    "kind": "cox",
+    "low": "0.01",
     "models": "[{kind: kaplan_meier}, {kind: cox}]",
     "name": "my-experiment",
+    "of": "[cox, logistic]",
     "path": "trainees.csv",
     "url": "${DATABASE_URL}",
 }
@@ -37,7 +41,9 @@ MEANINGS = {
     "BoostingSpec.learning_rate": "Share of each tree's answer that is taken.",
     "BoostingSpec.max_leaf_nodes": "Leaves of a tree.",
     "BoostingSpec.min_samples_leaf": "People in a leaf, at least.",
-    "CoxSpec.strata": "Feature whose values each have a baseline hazard of their own.",
+    "DiscreteTimeHazardSpec.classifier": "Which.",
+    "ForestSpec.trees": "Number of trees.",
+    "ForestSpec.min_samples_leaf": "People in a leaf, at least.",
     "DisclosureSpec.threshold": "Counts from 1 to one less are not shown.",
     "EvaluationSpec.level": "Of intervals.",
     "EvaluationSpec.scheme": "Who is predicted by models fitted to whom.",
@@ -63,11 +69,21 @@ MEANINGS = {
     "TrackingSpec.enabled": "false: the run folder is written, and MLflow is not told.",
     "TableSpec.date_format": "How dates are written; default: as those of the trainees.",
     "TableSpec.encoding": "Of a CSV file; default: as that of the trainees.",
-    "WeibullSpec.alpha": "Ridge penalty on the coefficients.",
+    "HierarchicalHazardSpec.link": "logit, or cloglog for proportional hazards.",
+    "ImputationSpec.iterations": "How often each gap is drawn before a data set counts as done.",
+    "ImputationSpec.include_outcome": "Whether who left helps to explain what is missing.",
+    "StackedSpec.folds": "Of the cross-validation of the weights; people are whole in them.",
+    "TuningSpec.search": "How: every combination, drawn, or learning from the trials before.",
 }
 """Of the keys that have no docstring of their own; see also `_SHARED_MEANINGS`."""
 
 _SHARED_MEANINGS = {
+    "alpha": "Ridge penalty on the coefficients, as for cox.",
+    "by": "Feature that names the groups, or several whose values name them together.",
+    "folds": "Of the cross-validation inside; people are whole in them.",
+    "impute": "Multiple imputation of gaps; default: the training mean, and a column that says so.",
+    "strata": "Feature whose values each have a baseline hazard of their own.",
+    "tune": "A search for parameters.",
     "attributes": "Columns beyond the contract that are read, by name.",
     "census_date": "Last day of follow-up, such as 2023-09-30; default: the latest last_seen_date.",
     "date_format": "How dates are written, such as %d/%m/%Y; default: only dates that can be read "
@@ -219,8 +235,10 @@ def _listed(values: list[str]) -> str:
 
 def example(key: str, node: Schema) -> str:
     """Return a value that a key could have."""
-    allowed = choices(plain(node))
-    return allowed[0] if allowed else EXAMPLES.get(key, "...")
+    allowed, known = choices(plain(node)), EXAMPLES.get(key)
+    if allowed and known not in allowed:
+        return allowed[0]
+    return known or "..."
 
 
 def _range(node: Schema) -> str:

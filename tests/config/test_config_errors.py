@@ -48,9 +48,14 @@ def refuse(text: str, *overrides: str) -> list[str]:
 
 TOP = (
     "(valid: at, data, disclosure, endpoint, evaluation, features, horizons, jobs, landmarks, "
-    "models, name, question, seed, store, tracking)"
+    "models, name, question, seed, store, strict, tracking)"
 )
-MODELS = "(valid: cox, hist_gradient_boosting, kaplan_meier, logistic, weibull_aft)"
+MODELS = (
+    "(valid: cause_specific_cox, cox, cox_elastic_net, cox_firth, cox_time_effects, "
+    "discrete_time_hazard, exponential_aft, fine_gray, generalised_gamma_aft, hierarchical_cox, "
+    "hierarchical_hazard, hist_gradient_boosting, kaplan_meier, log_logistic_aft, log_normal_aft, "
+    "logistic, random_forest, spline_aft, stacked, weibull_aft)"
+)
 FILE = GOOD.replace("synthetic", "file\n  path: a.csv")
 DATABASE = GOOD.replace("synthetic", "database\n  url: sqlite:///people.db\n  table: trainees")
 SNAPSHOTS = GOOD.replace("synthetic", "snapshots\n  path: extracts")
@@ -58,20 +63,21 @@ BROKEN = {
     "unknown key": (
         GOOD.replace("alpha", "alpa"),
         "6:5: models.0.alpa: not a key of 'cox'; did you mean 'alpha'? "
-        "(valid: alpha, kind, name, robust, strata)",
+        "(valid: alpha, impute, kind, name, pooling, pooling_by, robust, strata, tune)",
     ),
     "unknown key at the top": (
         GOOD + "end-point: left_nhs\n",
         f"7:1: end-point: not a key; did you mean 'endpoint'? {TOP}",
     ),
     "key of another mapping": (
-        GOOD + "folds: 3\n",
-        f"7:1: folds: not a key; it belongs under evaluation.scheme {TOP}",
+        GOOD + "min_size: 3\n",
+        f"7:1: min_size: not a key; it belongs under evaluation.scheme {TOP}",
     ),
     "key of another kind": (
         GOOD.replace("alpha: 1.0", "by: region"),
-        "6:5: models.0.by: not a key of 'cox'; it is a key of kaplan_meier "
-        "(valid: alpha, kind, name, robust, strata)",
+        "6:5: models.0.by: not a key of 'cox'; it is a key of hierarchical_cox, "
+        "hierarchical_hazard, kaplan_meier "
+        "(valid: alpha, impute, kind, name, pooling, pooling_by, robust, strata, tune)",
     ),
     "key of an attribute": (
         FILE.replace("models", "  attributes: {pay: {kind: number, unti: GBP}}\nmodels"),
@@ -611,7 +617,7 @@ def test_one_mistake_is_one_error() -> None:
 
 OVERRIDES = {
     "models.0.alpa=1": "models.0.alpa: not a key of 'cox'; did you mean 'alpha'? "
-    "(valid: alpha, kind, name, robust, strata)",
+    "(valid: alpha, impute, kind, name, pooling, pooling_by, robust, strata, tune)",
     "modles.0.alpha=1": f"modles: not a key; did you mean 'models'? {TOP}",
     "models.0.alpha=-1": "models.0.alpha: must be a number of at least 0, is -1",
     "models.1.alpha=1": "models.1.alpha: models is a list, with item 0 only",

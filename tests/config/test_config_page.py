@@ -77,10 +77,14 @@ def _inside(node: dict[str, Any], at: str) -> Iterator[tuple[str, dict[str, Any]
         yield from sections(child, f"{at}.{key}".strip("."))
 
 
-def rows(node: dict[str, Any]) -> Iterator[str]:
+AROUND = ("pooling", "pooling_by", "impute", "tune")
+"""Keys that most models have, told once, of cox."""
+
+
+def rows(node: dict[str, Any], *, told: tuple[str, ...] = ()) -> Iterator[str]:
     needed = node.get("required", ())
     for key, child in sorted(node["properties"].items(), key=lambda item: item[0] not in needed):
-        if "const" in child:  # the kind, which the heading says
+        if "const" in child or key in told:  # the kind is said by the heading
             continue
         required = key in node.get("required", ())
         default = "**required**" if required else _default(child)
@@ -113,7 +117,12 @@ def key_tables() -> str:
     for title, node in dict(sections(json_schema())).items():  # tables have the same everywhere
         about = "" if title == "At the top" else f"{node['description'].replace('``', '`')}\n\n"
         head = "| key | value | default | meaning |\n|---|---|---|---|\n"
-        parts.append(f"### {title}\n\n{about}{head}" + "\n".join(rows(node)) + "\n")
+        told = tuple(key for key in AROUND if key in node["properties"] and "models" in title)
+        if title == "`models` with `kind: cox`":
+            told = ()
+        also = f"\nAnd {', '.join(f'`{key}`' for key in told)}, as for `cox`.\n" if told else ""
+        table = "\n".join(rows(node, told=told))
+        parts.append(f"### {title}\n\n{about}{head}{table}\n{also}")
     return "\n" + "\n".join(parts) + "\n"
 
 
