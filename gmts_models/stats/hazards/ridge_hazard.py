@@ -133,7 +133,10 @@ def fit_ridge_hazard(
     coef[:, 0] = np.log(gone / stay)
     now = _sums(X, spans, weights, columns, coef, penalty)
     for steps in range(1, _MAX_STEPS + 1):
-        step = solve_positive(now.information, now.score)
+        try:
+            step = solve_positive(now.information, now.score)
+        except FitError:
+            raise _no_maximum(coef, names) from None
         decrement = float(now.score @ step)
         moved = False
         for _ in range(30):
@@ -145,19 +148,24 @@ def fit_ridge_hazard(
         if decrement < _DONE or (not moved and decrement < 1e-8):
             break
         if not moved or steps == _MAX_STEPS or (steps >= 15 and np.abs(coef).max() > 30):
-            size = np.abs(coef).max(axis=0)
-            far = np.flatnonzero(size[1:] > size[1:].max(initial=0) / 2) + 1
-            labels = column_names(d, names)
-            raise FitError(
-                "the likelihood has no maximum: columns tell exactly who leaves",
-                where=f"fit_ridge_hazard, {', '.join(labels[j] for j in far)}",
-                fix="penalise these columns, or drop or merge them",
-            )
+            raise _no_maximum(coef, names)
     return RidgeHazard(
         coefficients=coef,
         covariance=solve_positive(now.information, np.eye(causes * d)),
         log_likelihood=now.log_likelihood,
         steps=steps,
+    )
+
+
+def _no_maximum(coef: Floats, names: Sequence[str] | None) -> FitError:
+    """Return the error of separation, which names the columns that went furthest."""
+    size = np.abs(coef).max(axis=0)[1:]
+    far = np.flatnonzero(size > size.max(initial=0) / 2) + 1  # none at the start
+    labels = column_names(coef.shape[1], names)
+    return FitError(
+        "the likelihood has no maximum: columns tell exactly who leaves, or are sums of others",
+        where=", ".join(["fit_ridge_hazard", *(labels[j] for j in far)]),
+        fix="penalise these columns (alpha above 0), or drop or merge them",
     )
 
 
