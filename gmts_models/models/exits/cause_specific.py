@@ -12,9 +12,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from gmts_models.errors import InputError
 from gmts_models.models.coefficients import wald_table
+from gmts_models.models.combining.incidence_interval import IncidenceInterval
 from gmts_models.models.encoding import Design
-from gmts_models.models.exits.incidence import IncidenceInterval, causes_seen, of_all_causes
-from gmts_models.models.exits.unknown_causes import UnknownCauses, rows_by_cause
+from gmts_models.models.exits.seen_causes import causes_seen, of_all_causes
+from gmts_models.models.exits.unknown_causes import (
+    UnknownCauses,
+    covariance_with_shares,
+    rows_by_cause,
+)
 from gmts_models.models.protocol import (
     RiskInterval,
     RiskMixin,
@@ -40,6 +45,7 @@ from gmts_models.stats.competing.cause_specific_prediction import (
 )
 from gmts_models.stats.competing.delta_limits import delta_limits
 from gmts_models.stats.cox.baseline import CoxCurves
+from gmts_models.stats.cox.residuals import score_residuals
 from gmts_models.stats.cox.risk_sums import Ties
 from gmts_models.stats.options import check_option
 
@@ -61,7 +67,8 @@ class CauseSpecificCox(RiskMixin, BaseEstimator):  # type: ignore[misc]
     causes_ : (k,) names of the causes.
     coef_ : (k, p) log ratios of the hazard of each cause, per unit of each column of the encoded X;
         NaN for a cause from which nobody left in training: its incidence is 0.
-    covariance_ : (k, p, p) of the coefficients of each cause, the inverse information.
+    covariance_ : (k, p, p) of the coefficients of each cause: the inverse information, or, where
+        causes were shared out, robust over people, with how well the shares are known.
     terms_ : (p,) names of the encoded columns.
     strata_ : labels of the strata.
     unknown_ : share of the departures, by weight, whose cause was unknown.
@@ -72,9 +79,6 @@ class CauseSpecificCox(RiskMixin, BaseEstimator):  # type: ignore[misc]
     them into account, for whoever leaves for one reason can no longer leave for another. An
     attribute may raise the hazard of a cause and not its risk. Risk is NaN past the last time
     observed in the stratum.
-
-    With shared causes `covariance_` takes the shares for known, so that standard errors by cause
-    are too small; those of the risk of leaving from any cause hardly depend on how causes divide.
 
     Source: Prentice et al. (1978), Biometrics 34:541-554; Benichou & Gail (1990), Biometrics
     46:813-826. Agrees with ``riskRegression::CSC`` and ``survfit`` of a multi-state ``coxph``.
@@ -138,7 +142,11 @@ class CauseSpecificCox(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self.coef_, self.covariance_ = np.full((k, p), np.nan), np.full((k, p, p), np.nan)
         for cause, fit in zip(self._seen, found.fits, strict=True):
             self.coef_[cause] = fit.coefficients / spread
-            self.covariance_[cause] = fit.covariance / np.outer(spread, spread)
+            covariance = fit.covariance
+            if ready.shared is not None:
+                scores = score_residuals(fit) * ready.weight[:, None]
+                covariance = covariance_with_shares(ready, scores, covariance)
+            self.covariance_[cause] = covariance / np.outer(spread, spread)
         return self
 
     @property

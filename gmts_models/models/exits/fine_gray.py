@@ -13,8 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 from gmts_models.errors import FitError
 from gmts_models.models.coefficients import wald_table
 from gmts_models.models.encoding import Design
-from gmts_models.models.exits.incidence import causes_seen, of_all_causes
-from gmts_models.models.exits.unknown_causes import UnknownCauses, rows_by_cause
+from gmts_models.models.exits.seen_causes import causes_seen, of_all_causes
+from gmts_models.models.exits.unknown_causes import (
+    UnknownCauses,
+    covariance_with_shares,
+    rows_by_cause,
+)
 from gmts_models.models.protocol import (
     RiskMixin,
     check_horizons,
@@ -35,6 +39,7 @@ from gmts_models.outcome import Floats, Outcome
 from gmts_models.stats.competing.fine_gray import fit_fine_gray
 from gmts_models.stats.competing.fine_gray_prediction import fine_gray_curves
 from gmts_models.stats.competing.fine_gray_together import predict_fine_gray_together
+from gmts_models.stats.competing.fine_gray_variance import score_influence
 from gmts_models.stats.competing.fine_gray_weights import CensoringTies
 from gmts_models.stats.cox.baseline import CoxCurves
 from gmts_models.stats.cox.risk_sums import Ties
@@ -48,9 +53,10 @@ class FineGray(RiskMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     alpha, strata, ties, encoder : as in `CauseSpecificCox`.
     unknown_causes : as in `CauseSpecificCox`.
-    censoring_groups : column of X, such as the cohort, whose labels are censored alike: people who
-        left for another cause are weighted by how far their own group would still be seen. None
-        for all together.
+    censoring_groups : column of X whose labels are censored alike: people who left for another
+        cause are weighted by how far their own group would still be seen. None for all together,
+        which is biased where an attribute tells when somebody is censored: where follow-up ends
+        with a census, name the cohort (text, or its year).
     censoring_ties : whether those who leave in a month could be censored in it: "events first"
         (no, as ``finegray``), or "together" (yes, as ``crr``).
 
@@ -59,7 +65,8 @@ class FineGray(RiskMixin, BaseEstimator):  # type: ignore[misc]
     causes_ : (k,) names of the causes.
     coef_ : (k, p) log ratios of the subdistribution hazard of each cause, per unit of each column
         of the encoded X; NaN for a cause from which nobody left in training: its incidence is 0.
-    covariance_ : (k, p, p), robust, with the estimation of the censoring weights.
+    covariance_ : (k, p, p), robust, with the estimation of the censoring weights and, where causes
+        were shared out, with how well the shares are known.
     terms_ : (p,) names of the encoded columns.
     strata_ : labels of the strata.
     unknown_ : share of the departures, by weight, whose cause was unknown.
@@ -73,9 +80,6 @@ class FineGray(RiskMixin, BaseEstimator):  # type: ignore[misc]
 
     There is no interval of its own: the weights, baselines and coefficients of all causes move
     together, and only refits to people drawn again show by how much (`Bootstrapped`).
-
-    With shared causes `covariance_` takes the shares for known, so that standard errors are too
-    small.
 
     Source: Fine & Gray (1999), JASA 94:496-509; Geskus (2011), Biometrics 67:39-49, for late
     entry. Agrees with ``survival::finegray`` and ``coxph``, and by Breslow's ties and censoring
@@ -158,7 +162,13 @@ class FineGray(RiskMixin, BaseEstimator):  # type: ignore[misc]
                 where = f"{self.causes_[cause]}: {error.where}"
                 raise FitError(error.what, where=where, fix=error.fix) from None
             self.coef_[cause] = found.coefficients / spread
-            self.covariance_[cause] = found.covariance / np.outer(spread, spread)
+            covariance = found.covariance
+            if ready.shared is not None:
+                scores = score_influence(
+                    found.cox, found.seen, found.curves, found.weighted, "estimated"
+                )
+                covariance = covariance_with_shares(ready, scores, found.cox.covariance)
+            self.covariance_[cause] = covariance / np.outer(spread, spread)
             curves.append(fine_gray_curves(found))
         self._curves: tuple[CoxCurves, ...] = tuple(curves)
         return self

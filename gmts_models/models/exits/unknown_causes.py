@@ -16,17 +16,32 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from gmts_models.errors import InputError, NotEstimableError
+from gmts_models.models.exits.cause_chances import CauseChances, cause_chances
 from gmts_models.outcome import UNKNOWN_CAUSE, Bools, Floats, Ints, Outcome
 from gmts_models.stats.options import check_option
 
 UnknownCauses = Literal["refuse", "share"]
 """What is done with departures of unknown cause: an error, or weights by cause."""
 
-_BANDS = 4
-"""Bands of months, with as many departures each, among which the chances may differ."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """How weights were shared out by q parameters.
+
+    Attributes
+    ----------
+    rows : (s,) int, the rows of `CauseRows` that are parts.
+    slope : (s, q) derivatives of their weights.
+    people : (d,) int codes of those who left from a known cause.
+    influence : (d, q) what each of them moves the parameters by.
+    """
+
+    rows: Ints
+    slope: Floats
+    people: Ints
+    influence: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +59,7 @@ class CauseRows:
     part : (r,) int, the cause that a part of a departure was given; 0 where nothing was shared.
         The rows of one person and part follow each other like those of a person.
     unknown : share of the departures, by weight, whose cause was unknown.
+    shared : what `covariance_with_shares` needs; None where nothing was shared.
     """
 
     row: Ints
@@ -55,6 +71,7 @@ class CauseRows:
     people: Ints
     part: Ints
     unknown: float
+    shared: Shared | None
 
 
 def rows_by_cause(
@@ -105,25 +122,44 @@ def rows_by_cause(
     ([1, 2, 1, 2, 0], [1.0, 1.0, 0.5, 0.5, 1.0])
     """
     check_option(unknown_causes, get_args(UnknownCauses), "unknown_causes", model)
-    n, weights = len(y), np.ones(len(y)) if weight is None else weight
+    weights = np.ones(len(y)) if weight is None else weight
     unknown = y.event == UNKNOWN_CAUSE
-    if unknown.any() and unknown_causes == "refuse":
+    place = np.full(len(y), -1)  # of the departure whose chances share a row out
+    place[unknown] = np.arange(unknown.sum())
+    if not unknown.any():
+        return _cause_rows(X, y, weights, place, None)
+    if unknown_causes == "refuse":
         raise InputError(
             f"{int(unknown.sum())} of {int(y.left.sum())} departures have an unknown cause (-1)",
             where=f"{model}, y.event",
             fix='share them out over the causes with unknown_causes="share", which assumes that '
             "causes are missing at random; or leave out causes, and model leaving as one event",
         )
-    share = np.zeros((n, 1 + len(y.causes)))  # by part: 0 = as it is
-    share[:, 0] = 1
-    if unknown.any():
-        share[unknown] = np.c_[
-            np.zeros(unknown.sum()), _chances(X, y, weights, unknown, groups, model)
-        ]
-        if whole_people:
-            share = _as_their_last(share, y, unknown, model)
+    found = _chances(X, y, weights, unknown, groups, model)
+    if whole_people:
+        place = _as_their_last(place, y, unknown, model)
+    return _cause_rows(X, y, weights, place, found)
+
+
+def _cause_rows(
+    X: Floats, y: Outcome, weights: Floats, place: Ints, found: CauseChances | None
+) -> CauseRows:
+    share = np.zeros((len(y), 1 + len(y.causes)))  # by part: 0 = as it is
+    share[:, 0] = place < 0
+    if found is not None:
+        share[place >= 0, 1:] = found.chance[place[place >= 0]]
     row, part = np.nonzero(share)
-    event = y.event[row]
+    event, shared = y.event[row], None
+    if found is not None:
+        which = np.flatnonzero(part)
+        slope = found.slope[place[row[which]], part[which] - 1]
+        shared = Shared(
+            rows=which,
+            slope=weights[row[which], None] * slope,
+            people=y.people[y.event > 0],
+            influence=found.influence,
+        )
+    unknown = weights[y.event == UNKNOWN_CAUSE].sum() / max(weights[y.left].sum(), 1e-300)
     return CauseRows(
         row=row,
         X=X[row],
@@ -133,52 +169,69 @@ def rows_by_cause(
         weight=weights[row] * share[row, part],
         people=y.people[row],
         part=part,
-        unknown=float(weights[unknown].sum() / max(weights[y.left].sum(), np.finfo(float).tiny)),
+        unknown=float(unknown),
+        shared=shared,
     )
 
 
+def covariance_with_shares(rows: CauseRows, scores: Floats, covariance: Floats) -> Floats:
+    """Return the (p, p) robust covariance of coefficients that holds how well shares are known.
+
+    Parameters
+    ----------
+    rows : some of whose causes were shared out.
+    scores : (r, p) what each row contributes to the score of the coefficients, times its weight.
+    covariance : (p, p) inverse information of the coefficients.
+
+    Notes
+    -----
+    A person moves the coefficients through the score and, if they left from a known cause, through
+    the chances that others are shared out by.
+
+    Source: Goetghebeur & Ryan (1995); Murphy & Topel (1985), J. Business & Economic Statistics
+    3:370-379, for estimates in two steps.
+    """
+    if rows.shared is None:
+        raise InputError("no cause was shared out", where="covariance_with_shares")
+    people = int(rows.people.max()) + 1
+    total = np.zeros((people, scores.shape[1]))
+    np.add.at(total, rows.people, scores)
+    which = rows.shared.rows
+    pull = rows.shared.slope.T @ (scores[which] / rows.weight[which, None])
+    np.add.at(total, rows.shared.people, rows.shared.influence @ pull)
+    moved = total @ covariance
+    return np.asarray(moved.T @ moved)
+
+
 def _chances(
-    X: Floats,
-    y: Outcome,
-    weight: Floats,
-    unknown: Bools,
-    groups: Ints | None,
-    model: str,
-) -> Floats:
-    """Return (u, k) chances of the causes of those who left from an unknown one."""
+    X: Floats, y: Outcome, weight: Floats, unknown: Bools, groups: Ints | None, model: str
+) -> CauseChances:
+    """Return the chances of the causes of those who left from an unknown one."""
     known = y.event > 0
-    chance = np.zeros((int(unknown.sum()), len(y.causes)))
-    seen = np.unique(y.event[known])
-    if not len(seen):
+    if not known.any():
         raise NotEstimableError(
             "no departure has a known cause, so nothing tells how they divide",
             where=f"{model}, y.event",
             fix="model leaving as one event",
         )
-    if len(seen) == 1:
-        chance[:, seen[0] - 1] = 1
-        return chance
-    edges = np.quantile(
-        y.exit[known], np.arange(1, _BANDS) / _BANDS, method="inverted_cdf", weights=weight[known]
-    )
-    edges = np.unique(edges)
-    design = np.hstack([X, _indicators(np.searchsorted(edges, y.exit), len(edges) + 1)])
+    columns = X
     if groups is not None:
-        design = np.hstack([design, _indicators(groups, int(groups.max()) + 1)])
-    fit = LogisticRegression(C=1.0, tol=1e-8, max_iter=200, solver="newton-cholesky")
-    fit.fit(design[known], y.event[known], sample_weight=weight[known])
-    chance[:, fit.classes_ - 1] = fit.predict_proba(design[unknown])
-    return chance
+        columns = np.hstack([X, np.equal.outer(groups, np.arange(groups.max() + 1)).astype(float)])
+    return cause_chances(
+        columns[known],
+        y.exit[known],
+        y.event[known],
+        weight[known],
+        columns[unknown],
+        y.exit[unknown],
+        len(y.causes),
+    )
 
 
-def _indicators(codes: Ints, count: int) -> Floats:
-    return np.equal.outer(codes, np.arange(count)).astype(float)
-
-
-def _as_their_last(share: Floats, y: Outcome, unknown: Bools, model: str) -> Floats:
-    """Give every row of a person the shares (n, 1 + k) of the row in which they left."""
+def _as_their_last(place: Ints, y: Outcome, unknown: Bools, model: str) -> Ints:
+    """Give every row of a person the place (n,) of the row in which they left."""
     if y.ids is None:
-        return share
+        return place
     people = y.ids[unknown]
     if len(np.unique(people)) < len(people):
         raise InputError(
@@ -187,6 +240,5 @@ def _as_their_last(share: Floats, y: Outcome, unknown: Bools, model: str) -> Flo
             fix="give each stay of a person its own id",
         )
     last = np.full(int(y.ids.max()) + 1, -1)
-    last[people] = np.flatnonzero(unknown)
-    place = last[y.ids]
-    return np.where((place >= 0)[:, None], share[place], share)
+    last[people] = place[unknown]
+    return np.asarray(last[y.ids])
