@@ -23,6 +23,9 @@ from gmts_models.outcome import Ints
 from gmts_models.reporting.retention import hidden_groups
 from gmts_models.run_record import RunRecord, write_record
 
+TRIALS = ("model", "fold", "trial", "params", "score", "value", "seconds", "error")
+"""Columns of the table of trials: fold is missing where everyone was searched, params are JSON."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContent:
@@ -40,6 +43,8 @@ class RunContent:
     kinds : by model, its kind.
     cohorts : (n,) cohort and specialism of each person, once.
     rejected : reason and rows.
+    trials : of models whose parameters were searched for: `TRIALS`, as ``search_trials`` gives
+        them; None where there are none.
     """
 
     record: RunRecord
@@ -52,6 +57,7 @@ class RunContent:
     kinds: Mapping[str, str]
     cohorts: pd.DataFrame
     rejected: pd.DataFrame
+    trials: pd.DataFrame | None = None
 
 
 def write_run_folder(runs: Path, content: RunContent) -> Path:
@@ -127,6 +133,8 @@ def shareable_tables(content: RunContent) -> dict[str, pd.DataFrame]:
     }
     if content.incidence is not None:
         tables["incidence"] = content.incidence
+    if content.trials is not None and len(content.trials):
+        tables["trials"] = content.trials[list(TRIALS)]
     tables |= {f"coefficients_{name}": table for name, table in content.coefficients.items()}
     return tables
 

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import gmts_models as gm
+import gmts_models.experiment
 from gmts_models.config import ExperimentConfig
 from gmts_models.run_folder import _rejected, _scores, hide_rare_terms
 
+TRIALS = pd.DataFrame(
+    {
+        "model": "cox",
+        "fold": ["2017-09", None],
+        "trial": [0, 1],
+        "params": ['{"alpha": 0.1}', '{"alpha": 1.0}'],
+        "score": "brier",
+        "value": [np.nan, 0.2],
+        "seconds": 0.1,
+        "error": ["no maximum", None],
+        "trainee_id": "T7",
+    }
+)
 SIZES = {"Big": 197, "Bigger": 200, "Tiny": 3}
 
 
@@ -43,7 +59,13 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
             "jobs": 1,
         }
     )
-    run = gm.run_experiment(config, store=folder / "store")
+    write = gmts_models.experiment.write_run_folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "gmts_models.experiment.write_run_folder",
+            lambda runs, content: write(runs, replace(content, trials=TRIALS)),
+        )
+        run = gm.run_experiment(config, store=folder / "store")
     return {path.stem: pd.read_csv(path) for path in (run.folder / "tables").glob("*.csv")}
 
 
@@ -59,6 +81,11 @@ def test_a_small_group_and_its_complement_are_hidden_in_every_table(
         assert tables["cohorts"][tables["cohorts"]["specialism"] == name]["n"].isna().all()
     assert tables["retention"].query("group == 'Bigger'")["n"].eq(200).all()
     assert tables["cohorts"].query("specialism == 'Bigger'")["n"].notna().all()
+
+
+def test_trials_are_written_without_other_columns(tables: dict[str, pd.DataFrame]) -> None:
+    expected = TRIALS.drop(columns="trainee_id").astype({"fold": object, "error": object})
+    pd.testing.assert_frame_equal(tables["trials"].fillna(""), expected.fillna(""))
 
 
 def test_a_rare_label_has_no_coefficient(tables: dict[str, pd.DataFrame]) -> None:

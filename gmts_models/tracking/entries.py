@@ -19,7 +19,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -28,6 +28,7 @@ from gmts_models.run_record import ModelRecord, RunRecord
 from gmts_models.tracking import notes
 from gmts_models.tracking.notes import ALL
 from gmts_models.tracking.runs import Row, RunFolder, file_name, number
+from gmts_models.tracking.trials import TABLE, trial_scores, trial_table
 
 KEY_TAG = "gmts.run_key"
 MODEL_TAG = "gmts.model"
@@ -67,6 +68,7 @@ class Entry:
     tags, params : key: value, as text.
     points : metrics.
     files : relative to the run folder.
+    texts : further files, by their path in the run: what is in them.
     start, end : milliseconds since 1970.
     """
 
@@ -77,6 +79,7 @@ class Entry:
     files: tuple[PurePosixPath, ...]
     start: int
     end: int
+    texts: dict[str, str] = field(default_factory=dict)
 
 
 def execution_entry(folder: RunFolder) -> Entry:
@@ -117,6 +120,7 @@ def model_entry(folder: RunFolder, model: ModelRecord) -> Entry:
     ranks = [row for row in folder.tables.get("leaderboard", []) if row["model"] == model.name]
     verdict = {"gmts.verdict": ranks[0]["verdict"]} if ranks and ranks[0].get("verdict") else {}
     seconds = () if model.seconds is None else (Point(key="seconds", value=model.seconds),)
+    trials = [row for row in folder.tables.get(TABLE, []) if row["model"] == model.name]
     return Entry(
         name=model.name,
         tags=_common_tags(record)
@@ -124,7 +128,12 @@ def model_entry(folder: RunFolder, model: ModelRecord) -> Entry:
         | {"mlflow.note.content": notes.model_note(folder, model)}
         | verdict,
         params={"kind": model.kind} | flatten(model.params),
-        points=(*_score_points(scores, group_slugs(folder)), *_rank_points(ranks), *seconds),
+        points=(
+            *_score_points(scores, group_slugs(folder)),
+            *_rank_points(ranks),
+            *_trial_points(trials),
+            *seconds,
+        ),
         files=tuple(
             name
             for name in folder.shared
@@ -132,6 +141,7 @@ def model_entry(folder: RunFolder, model: ModelRecord) -> Entry:
         ),
         start=start,
         end=start + round(1000 * (model.seconds or 0.0)),
+        texts={f"tables/{TABLE}.csv": trial_table(trials)} if trials else {},
     )
 
 
@@ -259,6 +269,14 @@ def _rank_points(rows: list[Row]) -> tuple[Point, ...]:
         Point(key=key, value=number(row, column))
         for row in rows
         for column, key in _LEADERBOARD.items()
+    )
+
+
+def _trial_points(rows: list[Row]) -> tuple[Point, ...]:
+    """Return how good each trial of a search was, by its number."""
+    return _points(
+        Point(key=f"tuning.{_legal(score)}", value=value, step=trial)
+        for score, trial, value in trial_scores(rows)
     )
 
 

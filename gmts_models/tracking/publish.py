@@ -289,6 +289,8 @@ class _Publication:
         for name in entry.files:
             folder = None if len(name.parts) == 1 else name.parts[0]
             self.client.log_artifact(run_id, str(self.folder.path / name), folder)
+        for path, text in entry.texts.items():
+            self.client.log_text(run_id, text, path)
 
     def _log_dataset(self, run_id: str) -> None:
         """Name the data by our own digest: MLflow's reads the first 10,000 rows, and no dates."""

@@ -24,6 +24,7 @@ GROUPS = (
 )
 SMALL_GROUP = "Policy and Strategy"
 HORIZONS = (12, 24, 36, 60)
+TRIALS = ((0.1, 0.115, 1.5, ""), (1, 0.1125, 1.4, ""), (-1, "", 0.1, "no maximum, fold 2"))
 MODELS = ("kaplan_meier", "cox", "weibull_aft", "logistic", "hist_gradient_boosting")
 
 
@@ -160,6 +161,15 @@ def _write_tables(tables: Path, models: tuple[str, ...], last_month: int) -> Non
     write_csv(tables / "cohorts.csv", "cohort,specialism,n", [["2019-09", "Finance", ""]])
     write_csv(tables / "rejected.csv", "reason,rows", [["left before the start", 10]])
     write_csv(tables / "data.csv", "item,count", [["rows read", 2000]])
+    write_csv(
+        tables / "trials.csv",
+        "model,fold,trial,params,score,value,seconds,error",
+        [
+            ["cox", fold, i, json.dumps({"alpha": alpha, "strata": None}), "brier", *result]
+            for fold in ("", "2019-09")
+            for i, (alpha, *result) in enumerate(TRIALS)
+        ],
+    )
     for model in models:
         write_csv(tables / f"coefficients_{model}.csv", "term,coefficient", [["age", 0.1]])
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import json
 import re
 import zlib
@@ -8,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_run import GROUPS, MODELS, write_csv, write_run_folder
+from sample_run import GROUPS, MODELS, TRIALS, write_csv, write_run_folder
 
+from gmts_models.errors import DataError
 from gmts_models.tracking.entries import (
     execution_entry,
     flatten,
@@ -83,6 +86,42 @@ def test_scores_of_a_model(tmp_path: Path) -> None:
     assert cox["seconds", 0] == 3.2
     assert cox["mean_brier_difference", 0] == pytest.approx(0.01)
     assert ("ipa.60m/policy_and_strategy", 0) not in cox
+
+
+def test_trials_of_a_search(tmp_path: Path) -> None:
+    folder = sample(tmp_path)
+    kaplan_meier, cox = (model_entry(folder, model) for model in folder.record.models)
+    # The search among everyone; those inside folds have trials of the same numbers.
+    series = [(p.key, p.step, p.value) for p in cox.points if p.key.startswith("tuning")]
+    assert series == [("tuning.brier", 0, 0.115), ("tuning.brier", 1, 0.1125)]
+    assert list(csv.DictReader(io.StringIO(cox.texts["tables/trials.csv"]))) == [
+        {
+            "fold": fold,
+            "trial": str(i),
+            "param_alpha": str(alpha),
+            "param_strata": "",
+            "score": "brier",
+            "value": str(value),
+            "seconds": str(seconds),
+            "error": error,
+        }
+        for fold in ("", "2019-09")
+        for i, (alpha, value, seconds, error) in enumerate(TRIALS)
+    ]
+    assert kaplan_meier.texts == {}
+    assert not [p for p in kaplan_meier.points if p.key.startswith("tuning")]
+
+
+def test_damaged_parameters_of_a_trial_are_told(tmp_path: Path) -> None:
+    folder = write_run_folder(tmp_path / "run")
+    write_csv(
+        folder / "tables" / "trials.csv",
+        "model,fold,trial,params,score,value,seconds,error",
+        [["cox", "", 0, "alpha=1", "brier", 0.1, 1, ""]],
+    )
+    read = read_run_folder(folder)
+    with pytest.raises(DataError, match="not a JSON object"):
+        model_entry(read, read.record.models[1])
 
 
 def test_months_between_whole_ones_are_not_charted(tmp_path: Path) -> None:

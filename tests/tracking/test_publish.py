@@ -136,6 +136,12 @@ def test_curve_is_a_series_by_month_without_suppressed_values(run_folder: Path, 
     assert "brier.60m/finance" in scores
 
 
+def test_trials_are_a_series_by_number(run_folder: Path, call: Call) -> None:
+    cox = publish_run(run_folder).model_run_ids["cox"]
+    history = call("get_metric_history", cox, "tuning.brier")
+    assert sorted((point.step, point.value) for point in history) == [(0, 0.115), (1, 0.1125)]
+
+
 def test_files_are_those_to_share(run_folder: Path, call: Call) -> None:
     published = publish_run(run_folder)
 
@@ -146,7 +152,10 @@ def test_files_are_those_to_share(run_folder: Path, call: Call) -> None:
     assert {"retention.csv", "coefficients_cox.csv"} <= names(published.run_id, "tables")
     assert "retention.png" in names(published.run_id, "figures")
     cox = published.model_run_ids["cox"]
-    assert names(cox, "tables") == {"coefficients_cox.csv"}
+    assert names(cox, "tables") == {"coefficients_cox.csv", "trials.csv"}
+    assert names(published.model_run_ids["kaplan_meier"], "tables") == {
+        "coefficients_kaplan_meier.csv"
+    }
     assert names(cox, "figures") == {"calibration_cox.png"}
 
 
