@@ -198,14 +198,14 @@ class HorizonClassifier(RiskMixin, BaseEstimator):  # type: ignore[misc]
         for j, (learner, target) in enumerate(zip(self.estimators_, targets, strict=True)):
             if learner is None or isinstance(learner, float):
                 continue  # there is no classifier to calibrate
-            rows = (target.factor > 0) & np.isfinite(risk[:, j])
-            if not rows.any():
+            if np.isnan(risk[:, j]).any():
                 raise FitError(
                     f"the risk by {self.horizons_[j]:g} months cannot be calibrated: without "
                     "the people of one fold nobody was followed for as long",
                     where="HorizonClassifier",
                     fix="calibration=None, or shorter horizons",
                 )
+            rows = target.factor > 0
             self.curves_[j] = fit_curve(
                 self.calibration,  # type: ignore[arg-type]
                 risk[rows, j],
