@@ -57,14 +57,14 @@ def read_members(content: bytes, where: str) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             found = archive.infolist()
             stored = all(each.compress_type == zipfile.ZIP_STORED for each in found)
-            names = {each.filename for each in found}
-            if not stored or sum(each.file_size for each in found) > len(content):
-                raise DataError("a compressed file is not read", where=where, fix=AS_SAVED)
-            if len(names) < len(found):
-                raise DataError("a file holds one name twice", where=where, fix=AS_SAVED)
-            return {each.filename: archive.read(each) for each in found}
+            stored &= sum(each.file_size for each in found) <= len(content)
+            single = len({each.filename for each in found}) == len(found)
+            if stored and single:
+                return {each.filename: archive.read(each) for each in found}
     except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError):
         raise DataError("a file of the model is damaged", where=where, fix=AS_SAVED) from None
+    trouble = "a file holds one name twice" if stored else "a compressed file is not read"
+    raise DataError(trouble, where=where, fix=AS_SAVED)
 
 
 def read_array(content: bytes, where: str, *, records: bool = False) -> Array:

@@ -72,8 +72,8 @@ def _fitted(columns: list[Any], impute: bool) -> Any:
 
 def _made_up(columns: list[Any]) -> pd.DataFrame:
     """Return rows of which each has a label that the encoder knows; gaps are in the first."""
-    n = max(2, *(len(each.get("labels", ())) for each in columns))
     made: dict[str, Any] = {}
+    n = max([2, *(len(_labels(each)) for each in columns)])
     for each in columns:
         match each:
             case {"name": str(name), "labels": [_, *_] as labels} if name not in made:
@@ -85,6 +85,11 @@ def _made_up(columns: list[Any]) -> pd.DataFrame:
             case _:
                 raise _not_known()
     return pd.DataFrame(made)
+
+
+def _labels(column: Any) -> list[Any]:
+    found = column.get("labels") if isinstance(column, dict) else None
+    return found if isinstance(found, list) else []
 
 
 def _columns(encoder: Any, impute: bool) -> list[dict[str, Any]] | None:

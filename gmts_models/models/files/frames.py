@@ -115,7 +115,8 @@ def _write_column(column: Any, path: str, write: Write) -> dict[str, Any]:
         return {"dtype": name, "values": write(np.asarray(cells, dtype=object), path)}
     if name in _NULLABLE:
         gaps = column.isna()
-        known = np.asarray(column.array.fillna(0).astype(dtype.numpy_dtype))
+        plain = dtype.numpy_dtype
+        known = column.array.to_numpy(plain, na_value=plain.type(0))
         return {
             "dtype": name,
             "values": write(known, path),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,12 @@ def forest() -> Any:
 
 def horizons(estimator: Any = None, **options: Any) -> Any:
     return HorizonClassifier(estimator, horizons=(6, 12, 18), **options)
+
+
+@cache
+def fitted_trees() -> Any:
+    """Fit gradient boosting once for all tests of this process."""
+    return horizons(trees(), encoder=make_encoder(impute=False)).fit(*made_up())
 
 
 EXAMPLES: dict[str, list[Callable[[], Any]]] = {
