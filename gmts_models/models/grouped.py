@@ -211,10 +211,15 @@ class Grouped(RiskMixin, BaseEstimator):  # type: ignore[misc]
 
 def _reason(error: FitError | NotEstimableError | InputError) -> str:
     """Return what an error says, unless it may count the people of a group."""
-    told = error.what if error.where is None else f"{error.what} ({error.where})"
-    if any(character.isdigit() for character in told):
+    if _counts(error.what):
         return "its people are too few or too much alike"
-    return told
+    if error.where is None or _counts(error.where):
+        return error.what
+    return f"{error.what} ({error.where})"
+
+
+def _counts(text: str) -> bool:
+    return any(character.isdigit() for character in text)
 
 
 def _without(columns: list[str], rows: TrainingRows) -> TrainingRows:
