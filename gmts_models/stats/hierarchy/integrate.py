@@ -26,7 +26,7 @@ from gmts_models.stats.hierarchy.laplace import Evaluation, LaplaceFit
 Fit = Callable[[Floats, Evaluation | None], LaplaceFit]
 """From the standard deviations (k,) and an evaluation near (None = there is none): the fit."""
 
-_COARSE = np.array([0.0, 0.15, 0.3, 0.5, 0.8, 1.2, 1.8, 2.7])
+_COARSE = np.array([0.0, 0.07, 0.2, 0.4, 0.7, 1.1, 1.8, 2.7])
 """Standard deviations first looked at, in scales of the prior."""
 _LARGEST = 1e3
 """In scales of the prior: the posterior ends before."""
@@ -35,14 +35,16 @@ _NEGLIGIBLE = 12.0
 _FINE = 14
 _EACH = 10
 """Nodes for one term; for each of several, given the others."""
-_TENSOR = {2: 8, 3: 5}
+_TENSOR = {2: 10, 3: 5}
 """Nodes of Gauss's rule by number of terms."""
-_LATTICE = 160
+_LATTICE = 240
 """Points where terms are more."""
 _GRID = 401
 _FORGOTTEN = 1e-6
 """Shares below which a node is left out."""
-_REFINED = 3
+_REFINED = 12
+_CUT = 5.0
+"""Fall below the maximum that the log density must have at the ends of an interval."""
 _SEEN = 6.0
 """Effective nodes that the posterior of one must have; else the interval is taken narrower."""
 
@@ -203,21 +205,22 @@ def _coarse_mean(explorer: Explorer, centre: Floats, j: int) -> float:
 
 def _slice(explorer: Explorer, centre: Floats, j: int, count: int) -> Slice:
     """Return the posterior of standard deviation j, the others at `centre`."""
-    sd, logs = _coarse(explorer, centre, j)
-    low, high = _interval(interpolate.PchipInterpolator(sd, logs), 0.0, sd[-1])
+    seen, logs_seen = _coarse(explorer, centre, j)
     for _ in range(_REFINED):
+        low, high = _interval(seen, logs_seen)
         points, weights = _legendre(count)
         sd = low + (high - low) * (points + 1) / 2
         nodes = _along(explorer, centre, j, sd)
         logs = np.array([explorer.log_density(each) for each in nodes])
         log_shares = logs + np.log(weights * (high - low) / 2)
         share = _normalise(log_shares)[0]
-        curve = interpolate.CubicSpline(sd, logs)
-        if 1 / (share @ share) >= min(_SEEN, count / 3):
+        cut = (low > 0 and logs[0] > logs.max() - _CUT) or logs[-1] > logs.max() - _CUT
+        if not cut and 1 / (share @ share) >= min(_SEEN, count / 3):
             break
-        low, high = _interval(interpolate.PchipInterpolator(sd, logs), low, high)
+        seen, first = np.unique(np.append(seen, sd), return_index=True)
+        logs_seen = np.append(logs_seen, logs)[first]
     grid = np.linspace(low, high, _GRID)
-    log_density = curve(grid)
+    log_density = interpolate.CubicSpline(sd, logs)(grid)
     area = trapezoid(np.exp(log_density - log_density.max()), grid)
     return Slice(
         sd=grid,
@@ -227,11 +230,18 @@ def _slice(explorer: Explorer, centre: Floats, j: int, count: int) -> Slice:
     )
 
 
-def _interval(curve: Callable[[Floats], Floats], low: float, high: float) -> tuple[float, float]:
-    """Return where a log density lies less than `_NEGLIGIBLE` below its maximum."""
-    grid = np.linspace(low, high, 2 * _GRID)
-    values = curve(grid)
-    inside = np.flatnonzero(values > np.nanmax(values) - _NEGLIGIBLE)
+def _interval(sd: Floats, logs: Floats) -> tuple[float, float]:
+    """Return where a log density lies less than `_NEGLIGIBLE` below its maximum.
+
+    Parameters
+    ----------
+    sd, logs : (c,) points of it.
+    """
+    near = np.flatnonzero(logs > logs.max() - _NEGLIGIBLE)
+    ends = slice(max(near[0] - 1, 0), near[-1] + 2)
+    grid = np.linspace(sd[ends][0], sd[ends][-1], 2 * _GRID)
+    values = interpolate.PchipInterpolator(sd, logs)(grid)
+    inside = np.flatnonzero(values > logs.max() - _NEGLIGIBLE)
     first, last = max(inside[0] - 1, 0), min(inside[-1] + 1, len(grid) - 1)
     return float(grid[first]), float(grid[last])
 

@@ -9,7 +9,7 @@ from gmts_models.outcome import Floats
 
 _STEPS = 40
 _PRECISION = 1e-9
-_SMALLEST = 1e-300
+_SMALLEST = 1e-100
 _POINTS, _WEIGHTS = np.polynomial.hermite_e.hermegauss(11)
 
 
@@ -35,10 +35,10 @@ def mixture_quantile(mean: Floats, std_err: Floats, share: Floats, q: float) -> 
     shape = mean.shape[1:]
     centre, spread = mixture_moments(mean, std_err, share)
     m, s = mean.reshape(len(share), -1), std_err.reshape(len(share), -1)
-    s = np.where(s > 0, s, _SMALLEST)
     score = float(ndtri(q))
     each = m + score * s
     low, high = each.min(axis=0), each.max(axis=0)
+    s = np.where(s > 0, s, _SMALLEST)
     at = np.clip((centre + score * spread).ravel(), low, high)
     left = np.flatnonzero(high > low)
     for _ in range(_STEPS):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.integrate import trapezoid
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats, Ints
@@ -30,7 +31,7 @@ from gmts_models.stats.hierarchy.result import (
 )
 from gmts_models.stats.hierarchy.terms import RandomTerm, check_terms, groups_of
 from gmts_models.stats.intervals import check_level
-from gmts_models.stats.rows import Rows
+from gmts_models.stats.rows import Rows, read_numbers
 
 
 def check_penalty(penalty: npt.ArrayLike | None, p: int) -> Floats:
@@ -56,7 +57,7 @@ def check_model(
     check_terms(terms, n, seen=True)
     check_level(level)
     if sd is not None:
-        given = np.asarray(sd, dtype=float)
+        given = read_numbers(sd, "sd", "partial pooling")
         if given.shape != (len(terms),) or not (np.isfinite(given) & (given >= 0)).all():
             raise InputError(
                 f"sd must be {len(terms)} standard deviations, one a term, none negative",
@@ -217,7 +218,7 @@ def _spread(found: Integrated, j: int, name: str, level: float) -> Spread:
     grid, density = found.marginals[j]
     tail = (1 - level) / 2
     lower, upper = quantiles(grid, density, np.array([tail, 1 - tail]))
-    mean = float(grid @ density / density.sum())
+    mean = float(trapezoid(grid * density, grid))
     return Spread(
         name=name, mean=mean, lower=float(lower), upper=float(upper), sd=grid, density=density
     )

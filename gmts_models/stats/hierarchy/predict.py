@@ -4,7 +4,8 @@ Given the standard deviations, the log of a person's cumulative hazard is about 
 that at the mode. Its variance has the parts of the baseline and of the parameters, with what the
 two have in common (delta method), and for a group that is not seen the variance of such a group's
 effect. The posterior is the mixture of these normals over the nodes. Limits are its quantiles, the
-risk is the mean of 1 - exp(-cumulative hazard) over it.
+risk is the mean of 1 - exp(-cumulative hazard) over it. Among the horizons asked for, none is lower
+at a later one: where a variance falls faster than a hazard grows, the earlier figure stands.
 """
 
 from __future__ import annotations
@@ -200,4 +201,7 @@ def _risk(
     with np.errstate(over="ignore"):
         for out, q in ((lower, tail), (upper, 1 - tail)):
             out[some] = -np.expm1(-np.exp(mixture_quantile(m, np.sqrt(v), share, q)))
+    order = np.argsort(months, kind="stable")
+    for out in (risk, lower, upper):  # NaN comes last, and stays
+        out[:, order] = np.maximum.accumulate(out[:, order], axis=1)
     return HierarchicalRisk(horizons=months, risk=risk, lower=lower, upper=upper, level=level)

@@ -8,7 +8,7 @@ of one grouping: a slope's column should be centred, so that this is no strong a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +63,7 @@ class TermGroups:
 
 def random_term(
     name: str,
-    groups: Sequence[object] | npt.NDArray[np.object_] | npt.NDArray[np.str_],
+    groups: Iterable[object],
     column: npt.ArrayLike | None = None,
     *,
     scale: float | None = None,
