@@ -72,8 +72,9 @@ class CoxElasticNet(RiskMixin, BaseEstimator):  # type: ignore[misc]
     leave out the choice. `Bootstrapped` repeats the choice for people drawn again.
 
     Minus the log partial likelihood over the sum of weights, plus alpha times (l1_ratio |b| +
-    (1 - l1_ratio) / 2 b^2) summed over columns of unit variance, is least. Risk is NaN past the
-    last time observed in the stratum.
+    (1 - l1_ratio) / 2 b^2) summed over columns of unit variance, is least. The weights are of rows:
+    with start-stop rows a given alpha is a stronger penalty. Risk is NaN past the last time
+    observed in the stratum.
 
     Source: Simon, Friedman, Hastie & Tibshirani (2011), J. Statistical Software 39(5). Agrees
     with ``glmnet(family = "cox")``, by Breslow's ties.
