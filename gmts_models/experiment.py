@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from gmts_models.config import ExperimentConfig
 from gmts_models.config.file import config_sha256, dump_yaml, read_config, shareable
@@ -26,8 +27,9 @@ from gmts_models.disclosure import is_small
 from gmts_models.errors import GmtsError, NotEstimableError, PublishError
 from gmts_models.evaluation.evaluate import Evaluation, evaluate
 from gmts_models.features.table import FeatureTable, build_features
-from gmts_models.models.factory import make_model
-from gmts_models.outcome import Ints
+from gmts_models.models.combining.trials import search_trials
+from gmts_models.models.combining.tuned import Tuned
+from gmts_models.models.factory import make_models
 from gmts_models.provenance import fingerprint_people, git_state, package_versions
 from gmts_models.reporting.incidence import incidence_table
 from gmts_models.reporting.retention import RetentionTable, retention_curves, retention_table
@@ -36,6 +38,12 @@ from gmts_models.run_folder import (
     check_writable,
     hide_rare_terms,
     write_run_folder,
+)
+from gmts_models.run_limits import (
+    count_people,
+    limits_of_run,
+    notes_on_models,
+    too_few_people,
 )
 from gmts_models.run_record import AtomRecord, ModelRecord, RunRecord
 from gmts_models.tracking.store import find_store
@@ -131,7 +139,10 @@ def run_experiment(
         level=spec.evaluation.level,
         threshold=spec.disclosure.threshold,
     )
-    models = {each.name: make_model(each, spec.horizons, spec.seed) for each in spec.models}
+    models = make_models(
+        spec.models, spec.horizons, spec.seed, resume=where.root / "unfinished searches"
+    )
+    sizes = too_few_people(models, table, spec)
     evaluation = evaluate(
         models,
         table,
@@ -144,13 +155,15 @@ def run_experiment(
         on_done=lambda done, of: report("fitting models", done, of),
     )
     report("writing results", 0, 1)
-    coefficients = _coefficients(models, table, spec)
+    whole = _fit_to_everyone(models, table, spec, evaluation)
+    said = (*notes_on_models(models, table, spec), *sizes)
     record = _record(spec, checked, table, retention, evaluation, origin).model_copy(
         update={
             "command": _command(config, overrides),
             "seconds": round(time.perf_counter() - began, 1),
         }
     )
+    record = record.model_copy(update={"limits": (*record.limits, *said)})
     step, last = _grid(checked.valid, spec)
     content = RunContent(
         record=record,
@@ -166,7 +179,8 @@ def run_experiment(
         ),
         incidence=_incidence(checked.valid, spec),
         evaluation=evaluation,
-        coefficients=coefficients,
+        coefficients=whole.coefficients,
+        trials=whole.trials,
         kinds={each.name: each.kind for each in spec.models},
         cohorts=_cohorts(table),
         rejected=summarise_rejected(checked),
@@ -203,21 +217,39 @@ def _incidence(people: People, spec: ExperimentConfig) -> pd.DataFrame | None:
     return table.to_frame() if len(table.causes) > 1 else None
 
 
-def _coefficients(
-    models: dict[str, Any], table: FeatureTable, spec: ExperimentConfig
-) -> dict[str, pd.DataFrame]:
-    """Fit the models that have coefficients on everyone; those that fail are judged already."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Whole:
+    """What fits to everyone say: coefficients by model, and the trials of all searches."""
+
+    coefficients: dict[str, pd.DataFrame]
+    trials: pd.DataFrame | None
+
+
+def _fit_to_everyone(
+    models: dict[str, Any], table: FeatureTable, spec: ExperimentConfig, evaluation: Evaluation
+) -> _Whole:
+    """Fit the models that have coefficients, or search; those that fail are judged already."""
     tables = {}
+    trials = [] if evaluation.predictions.trials is None else [evaluation.predictions.trials]
     for name, model in models.items():
-        if hasattr(model, "summary"):
-            try:
-                summary = model.fit(table.X, table.y).summary(spec.evaluation.level)
+        if not hasattr(model, "summary") and not isinstance(model, Tuned):
+            continue
+        try:
+            fitted = clone(model).fit(table.X, table.y)
+            if (searched := search_trials(name, fitted)) is not None:
+                trials.append(searched)
+            if hasattr(fitted, "summary"):
                 tables[name] = hide_rare_terms(
-                    summary, table.X, spec.disclosure.threshold, table.y.people
+                    fitted.summary(spec.evaluation.level),
+                    table.X,
+                    spec.disclosure.threshold,
+                    table.y.people,
                 )
-            except GmtsError as error:
-                log.info("%s has no coefficients: %s", name, error.what)
-    return tables
+        except GmtsError as error:
+            log.info("%s has no coefficients: %s", name, error.what)
+    return _Whole(
+        coefficients=tables, trials=pd.concat(trials, ignore_index=True) if trials else None
+    )
 
 
 def _cohorts(table: FeatureTable) -> pd.DataFrame:
@@ -284,7 +316,7 @@ def _record(
             )
             for each in spec.models
         ),
-        limits=_limits(checked, table, retention, evaluation, spec),
+        limits=limits_of_run(checked, table, retention, evaluation, spec),
     )
 
 
@@ -307,9 +339,9 @@ def _counts(checked: Checked, table: FeatureTable, threshold: int) -> dict[str, 
             "rows": checked.n_rows,
             "rejected": checked.n_rejected,
             "valid": len(checked.valid),
-            "followed": _people(y.people),
-            "left": _people(y.people[y.left]),
-            "late entry": _people(y.people[y.entry > 0]),
+            "followed": count_people(y.people),
+            "left": count_people(y.people[y.left]),
+            "late entry": count_people(y.people[y.entry > 0]),
         }
     )
     hidden = is_small(counts, threshold)
@@ -317,10 +349,6 @@ def _counts(checked: Checked, table: FeatureTable, threshold: int) -> dict[str, 
     hidden["rows"] |= hidden["rejected"]
     hidden["followed"] |= 0 < counts["valid"] - counts["followed"] < threshold
     return {name: None if hidden[name] else int(counts[name]) for name in counts.index}
-
-
-def _people(codes: Ints) -> int:
-    return len(np.unique(codes))
 
 
 def _atoms(retention: RetentionTable, spec: ExperimentConfig) -> tuple[AtomRecord, ...]:
@@ -331,61 +359,6 @@ def _atoms(retention: RetentionTable, spec: ExperimentConfig) -> tuple[AtomRecor
         for group, share, n in zip(retention.groups, retention.atom, retention.n, strict=True)
         if np.isfinite(share)
     )
-
-
-def _limits(
-    checked: Checked,
-    table: FeatureTable,
-    retention: RetentionTable,
-    evaluation: Evaluation,
-    spec: ExperimentConfig,
-) -> tuple[str, ...]:
-    """Say in plain sentences what could not be estimated, and why."""
-    said = []
-    if checked.valid.synthetic:
-        said.append("The people are synthetic: made by a simulation, not observed.")
-    missing = np.isnan(retention.retention)
-    for group, gaps in zip(retention.groups, missing, strict=True):
-        if gaps.any():
-            months = ", ".join(f"{h:g}" for h in retention.horizons[gaps])
-            said.append(
-                f"{group}: retention at {months} months is not shown; nobody was followed for as "
-                f"long, or fewer than {retention.threshold} people are left to follow."
-            )
-    for model, why in evaluation.predictions.failed.items():
-        said.append(f"Model {model} could not be fitted: {why}.")
-    overall = evaluation.scores.query("group == 'All' and score == 'brier'")
-    followed = _people(table.y.people)
-    by_size: dict[int, list[str]] = {}
-    for horizon, rows in overall.groupby("horizon_months"):
-        scored = int(rows["n"].max()) if rows["estimate"].notna().any() else 0
-        by_size.setdefault(scored, []).append(f"{horizon:g}")
-    for n, at in by_size.items():
-        missing_people = pd.Series([followed - n])
-        if n == 0:
-            said.append(
-                f"No model could be scored at {', '.join(at)} months: nobody who was predicted was "
-                "followed for as long, or no model has an estimate for everyone."
-            )
-        elif n < followed and not is_small(missing_people, retention.threshold).any():
-            said.append(
-                f"Scores at {', '.join(at)} months rest on {n:,} of {followed:,} people: the "
-                "others were not followed for as long, entered later, or are in cohorts too small "
-                "to be held out."
-            )
-    averaged = str(evaluation.leaderboard["horizons"].iloc[0])
-    asked = ", ".join(f"{h:g}" for h in spec.horizons)
-    if averaged != asked:
-        said.append(
-            f"The leaderboard averages over {averaged or 'no'} of {asked} months: elsewhere the "
-            f"reference, {evaluation.reference}, has no estimate for everyone."
-        )
-    left = _people(table.y.people[table.y.left])
-    if left < 30:
-        said.append("Fewer than 30 people left, so intervals of the scores are too narrow.")
-    if spec.endpoint == "left_scheme":
-        said.append("Completing the scheme competes with withdrawing; those who completed stay.")
-    return tuple(said)
 
 
 def _publish(

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.base import clone
 
 from gmts_models.errors import GmtsError
 from gmts_models.evaluation.splits import Fold
 from gmts_models.features.table import FeatureTable
+from gmts_models.models.combining.trials import search_trials
 from gmts_models.models.protocol import conditional_risk
 from gmts_models.outcome import Floats, Ints
 
@@ -32,6 +34,8 @@ class Predictions:
         ranks by.
     seconds : by model, time of all its fits.
     failed : by model that could not be fitted in some fold, why.
+    trials : of the models whose parameters were searched for in each fold (`search_trials`); None
+        where there are none.
     """
 
     horizons: Floats
@@ -40,6 +44,7 @@ class Predictions:
     rank: dict[str, Floats]
     seconds: dict[str, float]
     failed: dict[str, str]
+    trials: pd.DataFrame | None = None
 
 
 def predict_out_of_fold(
@@ -62,17 +67,19 @@ def predict_out_of_fold(
     """
     tasks = [(name, number) for number in range(len(folds)) for name in models]
     jobs = (
-        delayed(_fit_and_predict)(models[name], table, folds[number], horizons)
+        delayed(_fit_and_predict)(name, models[name], table, folds[number], horizons)
         for name, number in tasks
     )
     risk = {name: np.full((len(table), len(horizons)), np.nan) for name in models}
     rank = {name: np.full((len(table), len(horizons)), np.nan) for name in models}
     seconds = dict.fromkeys(models, 0.0)
     failed: dict[str, str] = {}
+    trials: list[pd.DataFrame] = []
     results = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
     for done, ((name, number), result) in enumerate(zip(tasks, results, strict=True), start=1):
-        values, from_start, took, trouble = result
+        values, from_start, took, trouble, searched = result
         seconds[name] += took
+        trials += [] if searched is None else [searched]
         if trouble is not None:
             failed.setdefault(name, f"{trouble} (predicting {folds[number].label})")
         else:
@@ -86,13 +93,19 @@ def predict_out_of_fold(
     for number, each in enumerate(folds):
         fold[each.test] = number
     return Predictions(
-        horizons=horizons, fold=fold, risk=risk, rank=rank, seconds=seconds, failed=failed
+        horizons=horizons,
+        fold=fold,
+        risk=risk,
+        rank=rank,
+        seconds=seconds,
+        failed=failed,
+        trials=pd.concat(trials, ignore_index=True) if trials else None,
     )
 
 
 def _fit_and_predict(
-    model: Any, table: FeatureTable, fold: Fold, horizons: Floats
-) -> tuple[Floats | None, Floats | None, float, str | None]:
+    name: str, model: Any, table: FeatureTable, fold: Fold, horizons: Floats
+) -> tuple[Floats | None, Floats | None, float, str | None, pd.DataFrame | None]:
     began = time.perf_counter()
     try:
         fitted = clone(model).fit(table.X.iloc[fold.train], table.y[fold.train])
@@ -108,5 +121,6 @@ def _fit_and_predict(
             at_entry = np.where(entry > 0, at_entry, 0.0)
             risk = conditional_risk(risk, at_entry[:, None])
     except GmtsError as error:
-        return None, None, time.perf_counter() - began, error.what
-    return risk, from_start, time.perf_counter() - began, None
+        return None, None, time.perf_counter() - began, error.what, None
+    searched = search_trials(name, fitted, fold.label)
+    return risk, from_start, time.perf_counter() - began, None, searched
