@@ -27,7 +27,7 @@ from joblib import Parallel, delayed
 from gmts_models.stats.hierarchy.cox import fit_hierarchical_cox
 from gmts_models.stats.hierarchy.effects import log_hazard_ratio
 from gmts_models.stats.hierarchy.hazard import fit_hierarchical_hazard
-from gmts_models.stats.hierarchy.period_baseline import SmoothBaseline
+from gmts_models.stats.hierarchy.period_baseline import SmoothBaseline, SteppedBaseline
 from gmts_models.stats.hierarchy.predict import hierarchical_risk
 from gmts_models.stats.hierarchy.result import HierarchicalFit
 from gmts_models.stats.hierarchy.terms import RandomTerm, random_term
@@ -65,7 +65,9 @@ CELLS = (
     Cell("6 groups, sd 0.3, periods", (6,), (0.3,), model="hazard"),
     Cell("6 groups, sd 0.3, periods, late entry", (6,), (0.3,), model="hazard", late=True),
     Cell("6 x 9 groups, sd 0.3 and 0.2", (6, 9), (0.3, 0.2)),
+    Cell("6 groups, sd 0.3, periods in bands", (6,), (0.3,), model="bands"),
 )
+"""The hazard jumps at months 13 and 25: bands of half a year can follow, a smooth baseline not."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def fit(
     if cell.model == "cox":
         return fit_hierarchical_cox(*rows, sd=sd), terms
     smooth = SmoothBaseline(knots=(1.0, 12.0, 24.0, 36.0))
-    return fit_hierarchical_hazard(*rows, baseline=smooth, link="cloglog", sd=sd), terms
+    baseline = smooth if cell.model == "hazard" else SteppedBaseline((6, 12, 18, 24, 30))
+    return fit_hierarchical_hazard(*rows, baseline=baseline, link="cloglog", sd=sd), terms
 
 
 def predict(
@@ -149,7 +152,7 @@ def separate(people: People, groups: int) -> np.ndarray:
     return risk
 
 
-def repeat(cell: Cell, seed: int) -> dict[str, float]:
+def repeat(cell: Cell, seed: int, scales: tuple[float, ...] = SCALES) -> dict[str, float]:
     """Draw, fit and judge once."""
     rng = np.random.default_rng([CELLS.index(cell), seed])
     people = draw(rng, cell)
@@ -161,7 +164,7 @@ def repeat(cell: Cell, seed: int) -> dict[str, float]:
     found["score none"] = score(truth, predict(none, cell, crossed)[0])
     found["score full"] = score(truth, predict(full, cell, crossed)[0])
     found["score separate"] = score(truth, separate(people, cell.groups[0])[crossed[0]])
-    for scale in SCALES:
+    for scale in scales:
         fitted, _ = fit(people, cell, scale)
         risk, lower, upper = predict(fitted, cell, crossed)
         own = {"score": score(truth, risk), "risk": np.mean((lower <= truth) & (truth <= upper))}

@@ -81,6 +81,17 @@ def fit_hierarchical_cox(
     ------
     InputError : as `fit_cox`; terms are none, or not of n rows, or a group is not seen.
     FitError : as `fit_cox`.
+
+    Notes
+    -----
+    Given the standard deviations, coefficients (flat prior, but for `penalty`) and effects are
+    taken to be normal around their penalised maximum (Laplace). Efron's method for ties makes a
+    weight of 2 differ a little from the row twice; Breslow's does not.
+
+    Source: Therneau, Grambsch & Pankratz (2003), JCGS 12:156-175; Gelman (2006), Bayesian Analysis
+    1:515-534 (half-normal and similar priors of a standard deviation between groups). At `sd` it
+    agrees with ``coxph(Surv(entry, exit, left) ~ X + ridge(G, theta = 1 / sd^2, scale = FALSE))``
+    with a 0/1 column of G for each group, and risks with its ``survfit``.
     """
     matrix = read_matrix(X, len(np.atleast_1d(np.asarray(exit_))), "partial pooling")
     n, p = matrix.shape

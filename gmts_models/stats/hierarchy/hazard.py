@@ -133,6 +133,15 @@ def fit_hierarchical_hazard(
     Raises
     ------
     InputError, FitError, NotEstimableError : as `discrete_hazard`.
+
+    Notes
+    -----
+    Given the standard deviations, coefficients (flat prior, but for `penalty`) and effects are
+    taken to be normal around their penalised maximum (Laplace, with the observed information).
+
+    Source: Breslow & Clayton (1993), JASA 88:9-25; Gelman (2006), Bayesian Analysis 1:515-534. At
+    `sd` it agrees with ``lme4::glmer(left ~ 0 + baseline(period) + X + (1 | group), family =
+    binomial(link), nAGQ = 0)`` on rows of persons and periods.
     """
     where = "partial pooling"
     check_option(link, get_args(Link), "link", where)

@@ -11,7 +11,7 @@ from scipy.integrate import trapezoid
 
 from gmts_models.errors import InputError
 from gmts_models.outcome import Floats, Ints
-from gmts_models.stats.hierarchy.integrate import Integrated, integrate_sds, quantiles
+from gmts_models.stats.hierarchy.integrate import Integrated, integrate_sds
 from gmts_models.stats.hierarchy.laplace import (
     Evaluation,
     LaplaceFit,
@@ -29,6 +29,7 @@ from gmts_models.stats.hierarchy.result import (
     PeriodBase,
     Spread,
 )
+from gmts_models.stats.hierarchy.slices import quantiles
 from gmts_models.stats.hierarchy.terms import RandomTerm, check_terms, groups_of
 from gmts_models.stats.intervals import check_level
 from gmts_models.stats.rows import Rows, read_numbers

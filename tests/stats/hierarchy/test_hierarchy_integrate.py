@@ -14,11 +14,12 @@ from gmts_models.outcome import Floats
 from gmts_models.stats.cox.fit import cox_data
 from gmts_models.stats.cox.gaussian_frailty import fit_gaussian_frailty
 from gmts_models.stats.hierarchy.cox import CoxLogLikelihood, fit_hierarchical_cox
-from gmts_models.stats.hierarchy.integrate import integrate_sds, log_half_normal
+from gmts_models.stats.hierarchy.integrate import integrate_sds
 from gmts_models.stats.hierarchy.laplace import LaplaceFit, laplace_fit
 from gmts_models.stats.hierarchy.mixture import mean_risk, mixture_moments, mixture_quantile
 from gmts_models.stats.hierarchy.posterior import layout_of
 from gmts_models.stats.hierarchy.result import HierarchicalFit
+from gmts_models.stats.hierarchy.slices import log_half_normal
 from gmts_models.stats.hierarchy.terms import RandomTerm, group_columns, random_term
 
 
