@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -60,3 +63,21 @@ def wald_table(
             "p": 2 * stats.norm.sf(np.abs(coefficients / se)),
         }
     )
+
+
+Scale = Literal["hazard", "odds", "time"]
+"""What a coefficient is the logarithm of a ratio of."""
+
+LINEAR: Mapping[str, Scale] = {
+    "CoxPH": "hazard",
+    "CoxElasticNet": "hazard",
+    "CoxFirth": "hazard",
+    "DiscreteTimeHazard": "odds",
+    "WeibullAFT": "time",
+    "ExponentialAFT": "time",
+    "LogNormalAFT": "time",
+    "LogLogisticAFT": "time",
+    "GeneralisedGammaAFT": "time",
+    "SplineAFT": "time",
+}
+"""Models with one linear predictor of the attributes, which does not change with time."""
