@@ -8,7 +8,6 @@ from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Floats, Ints
@@ -31,6 +30,8 @@ from gmts_models.stats.regression.glm import fit_glm
 from gmts_models.stats.rows import check_rows, read_matrix, refuse_rows
 
 Link = Literal["logit", "cloglog"]
+_FAR = 300.0
+"""Predictors beyond which hazards are 0 or 1, and exponentials would not be finite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +58,13 @@ class HazardLogLikelihood:
     def evaluate(self, at: Floats) -> Evaluation:
         """Return value and derivatives at (q,) parameters."""
         b = self.base.shape[1]
-        eta = np.add.outer(self.columns @ at[b:], self.base @ at[:b])
-        value, score, weight = hazard_terms(self.link, eta, self.trials, self.gone)
+        value, score, weight = hazard_terms(
+            self.link, self.columns @ at[b:], self.base @ at[:b], self.trials, self.gone
+        )
         mixed = self.base.T @ (weight.T @ self.columns)
         return Evaluation(
             at=at,
-            value=float(value.sum()),
+            value=value,
             gradient=np.concatenate(
                 [score.sum(axis=0) @ self.base, score.sum(axis=1) @ self.columns]
             ),
@@ -76,23 +78,34 @@ class HazardLogLikelihood:
 
 
 def hazard_terms(
-    link: Link, eta: Floats, trials: Floats, gone: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Return log likelihood, score and observed information by linear predictor, all of its shape.
+    link: Link, own: Floats, base: Floats, trials: Floats, gone: Floats
+) -> tuple[float, Floats, Floats]:
+    """Return the log likelihood, and (u, m) its score and observed information by predictor.
 
     The information observed, not the expected: Laplace's approximation is about the likelihood.
+    The cells in which somebody leaves are few, so that only these take logarithms of hazards.
+
+    Parameters
+    ----------
+    own, base : (u,) and (m,), whose sums are the linear predictors.
+    trials, gone : (u, m).
     """
-    stayed = trials - gone
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        if link == "logit":
-            hazard = special.expit(eta)
-            value = gone * eta - trials * np.logaddexp(0, eta)
-            return value, gone - trials * hazard, trials * hazard * special.expit(-eta)
-        passed = np.exp(eta)
-        odds = np.where(passed > 0, passed / np.expm1(passed), 1.0)
-        bent = np.where(passed > 1e-4, odds * (passed - 1 + odds), passed / 2)
-        value = special.xlogy(gone, -np.expm1(-passed)) - stayed * passed
-        return value, gone * odds - stayed * passed, stayed * passed + gone * bent
+    kinds, periods = np.nonzero(gone)
+    left, eta = gone[kinds, periods], own[kinds] + base[periods]
+    odds = np.outer(np.exp(np.clip(own, -_FAR, _FAR)), np.exp(np.clip(base, -_FAR, _FAR)))
+    if link == "logit":
+        hazard = odds / (1 + odds)
+        value = float(left @ eta - (trials * np.log1p(odds)).sum())
+        return value, gone - trials * hazard, trials * hazard / (1 + odds)
+    score = (gone - trials) * odds  # the odds are here the hazard passed through
+    information, passed = -score, odds[kinds, periods]
+    with np.errstate(over="ignore"):
+        ratio = np.where(passed > 0, passed / np.expm1(passed), 1.0)
+    value = float(score.sum() + left @ np.log(-np.expm1(-passed)))
+    score[kinds, periods] += left * ratio
+    bent = np.where(passed > 1e-4, ratio * (passed - 1 + ratio), passed / 2)
+    information[kinds, periods] += left * bent
+    return value, score, information
 
 
 @on_one_thread
