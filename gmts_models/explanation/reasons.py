@@ -143,9 +143,9 @@ def explain(
 def linear_scale(model: Any) -> Scale | None:
     """Return what a model's coefficients are logarithms of; None where it is not linear."""
     scale = LINEAR.get(type(model).__name__)
-    if scale is None or np.shape(model.coef_) != (len(model.design_.names),):
+    if scale is None or not hasattr(model, "coef_") or model.design_ is None:
         return None
-    return scale
+    return scale if np.shape(model.coef_) == (len(model.design_.names),) else None
 
 
 def _exact(model: Any, frame: pd.DataFrame) -> tuple[tuple[str, ...], Floats]:

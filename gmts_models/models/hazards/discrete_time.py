@@ -113,6 +113,7 @@ class DiscreteTimeHazard(RiskMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     estimator_: Any
+    design_: Design | None
     time_basis_: TimeBasis
     terms_: tuple[str, ...]
     coef_: Floats
@@ -158,8 +159,8 @@ class DiscreteTimeHazard(RiskMixin, BaseEstimator):  # type: ignore[misc]
         if not isinstance(alpha, Real) or not 0 <= float(alpha) < np.inf:
             raise InputError("alpha must be a number, at least 0", where=f"{_NAME}(alpha=...)")
         remember_columns(self, rows.X)
-        self._design, matrix = _encode(self.encoder, rows.X, rows.weight)
-        names = () if self._design is None else self._design.names
+        self.design_, matrix = _encode(self.encoder, rows.X, rows.weight)
+        names = () if self.design_ is None else self.design_.names
         varying = terms_of(self.time_varying, names, list(rows.X.columns))
         learnt = learning_rows(
             matrix,
@@ -198,7 +199,7 @@ class DiscreteTimeHazard(RiskMixin, BaseEstimator):  # type: ignore[misc]
         names = ("intercept", *self.time_basis_.names, *self.terms_)
         self._ridge: RidgeHazard = fit_logistic(rows, columns, self.alpha, names)
         self._occurring = np.unique(rows.spans.event[rows.spans.event != 0]) - 1
-        spread = np.empty(0) if self._design is None else self._design.spread
+        spread = np.empty(0) if self.design_ is None else self.design_.spread
         of_trend = 1 / self._trend.scale[0, 0] if len(self._varying) else 1.0
         spread = np.r_[spread, spread[self._varying] * of_trend]
         coefficients, covariance = unscaled(self._ridge, columns.time.shape[1], spread)
@@ -275,8 +276,8 @@ class DiscreteTimeHazard(RiskMixin, BaseEstimator):  # type: ignore[misc]
         """Give the encoded rows so many at a time that `cells` of each fit into memory."""
         size = max(1, _CELLS // max(1, cells))
         matrix = np.empty((len(frame), 0))
-        if self._design is not None:
-            matrix = apply_design(self._design, frame)
+        if self.design_ is not None:
+            matrix = apply_design(self.design_, frame)
         for start in range(0, len(frame), size):
             part = slice(start, start + size)
             yield part, matrix[part]
