@@ -37,7 +37,7 @@ class Part:
     stratum : its code. people : (b,) int.
     time : (k,) months at which anyone of the stratum leaves, from whatever cause.
     hazard : (b, c, k) of these people; 0 up to the time that they are known to have stayed.
-    X : (b, p) centred columns, which are those of every fit.
+    X : (b, p) columns less the centre of the first fit: of fits to the same rows, that of all.
     """
 
     stratum: int
@@ -68,7 +68,9 @@ def parts_of(
         members = np.flatnonzero(new.strata == stratum)
         block = max(1, _CELLS // max(1, numbers, by_month * len(time)))
         for people in np.split(members, range(block, len(members), block)):
-            eta = np.stack([centred[people] @ each.coefficients for each in curves], axis=1)
+            eta = np.stack(
+                [(new.X[people] - each.centre) @ each.coefficients for each in curves], axis=1
+            )
             # Whoever is known to have stayed for s months does not leave then; at 0 they may.
             ahead = (time > new.since[people, None]) | (new.since[people, None] == 0)
             yield Part(
