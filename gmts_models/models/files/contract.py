@@ -59,7 +59,7 @@ def _recipe(fitted: FittedModel) -> dict[str, Any]:
 def _learned(estimator: Any) -> dict[str, dict[str, Any]]:
     """Return kind and labels by column, of the first design that knows it."""
     learned: dict[str, dict[str, Any]] = {}
-    for design in _designs(estimator, set()):
+    for design in designs(estimator, set()):
         encoder = write_encoder(design.encoder)
         columns = (encoder or {}).get("columns") or []
         labels = {each["name"]: each["labels"] for each in columns if "labels" in each}
@@ -69,7 +69,7 @@ def _learned(estimator: Any) -> dict[str, dict[str, Any]]:
     return learned
 
 
-def _designs(value: Any, seen: set[int]) -> Iterator[Design]:
+def designs(value: Any, seen: set[int]) -> Iterator[Design]:
     """Give every design in an estimator of this package, and in those that it holds."""
     if id(value) in seen:
         return
@@ -78,14 +78,14 @@ def _designs(value: Any, seen: set[int]) -> Iterator[Design]:
         yield value
     elif isinstance(value, dict):
         for each in value.values():
-            yield from _designs(each, seen)
+            yield from designs(each, seen)
     elif isinstance(value, list | tuple):
         for each in value:
-            yield from _designs(each, seen)
+            yield from designs(each, seen)
     elif type(value).__module__.split(".")[0] == "gmts_models":
         if dataclasses.is_dataclass(value):
             for field in dataclasses.fields(value):
-                yield from _designs(getattr(value, field.name), seen)
+                yield from designs(getattr(value, field.name), seen)
         else:
             for each in list(getattr(value, "__dict__", {}).values()):
-                yield from _designs(each, seen)
+                yield from designs(each, seen)

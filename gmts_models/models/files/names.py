@@ -79,7 +79,9 @@ RECORDS: dict[str, str] = {
 """Frozen dataclasses, by name: their module, and ":" and the class where it has another name here.
 Their fields are written."""
 
-REFUSED: dict[str, str] = {}
+REFUSED: dict[str, str] = {
+    "WrappedModel": "save the model with its own library, and wrap it again once it is loaded",
+}
 """Estimators that cannot be written, by class name: what to do instead."""
 
 

@@ -17,6 +17,7 @@ from gmts_models.models.files.codec import Writer
 from gmts_models.models.files.contract import contract_of
 from gmts_models.models.files.folder import ARRAYS, MODEL, write_folder
 from gmts_models.models.files.load import FORMAT, is_address
+from gmts_models.models.files.names import REFUSED
 from gmts_models.models.fitted import FittedModel
 from gmts_models.provenance import package_versions
 
@@ -77,6 +78,10 @@ def _check(model: Any) -> None:
             f"a model is expected, not {type(model).__name__}",
             where="model",
             fix="give what gmts_models.fit returns, or a fitted estimator of gmts_models",
+        )
+    if (advice := REFUSED.get(type(estimator).__name__)) is not None:
+        raise InputError(
+            f"a {type(estimator).__name__} is not saved by gmts_models", where="model", fix=advice
         )
     try:
         check_is_fitted(estimator)

@@ -12,13 +12,16 @@ import json
 import warnings
 import zipfile
 from collections.abc import Iterator
+from copy import deepcopy
 from functools import cache
 from importlib import import_module
 from typing import Any
 
+from sklearn.base import BaseEstimator
+
 from gmts_models.errors import DataError, InputError
 from gmts_models.models.files.arrays import AS_SAVED, read_array, read_members
-from gmts_models.models.files.trees import check_trees
+from gmts_models.models.files.trees import check_trees, walk
 
 _ESTIMATORS = {
     "sklearn.calibration": ("CalibratedClassifierCV",),
@@ -66,6 +69,9 @@ _ESTIMATORS = {
 vector machines, Gaussian processes, quantile transforms, isotonic curves), and those that hold a
 generator of random numbers that can be set to read beyond its state (GradientBoostingClassifier).
 """
+
+_A_ROW_A_PERSON = ("_sample_weight", "oob_decision_function_", "oob_prediction_")
+"""What forests keep of their training rows: the weights, and predictions out of the bag."""
 
 _PARTS = (
     # Sigmoid calibration: two numbers a class, and the classifier that they are of.
@@ -144,7 +150,7 @@ def write_estimator(estimator: Any, path: str) -> bytes:
 
     try:
         check_trees(estimator)
-        content: bytes = dumps(estimator)
+        content: bytes = dumps(_without_people(estimator))
         _check(content, path)
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
         reason = error.what if isinstance(error, DataError) else str(error)[:100]
@@ -155,6 +161,15 @@ def write_estimator(estimator: Any, path: str) -> bytes:
             "text, and a whole number for random_state",
         ) from None
     return content
+
+
+def _without_people(estimator: Any) -> Any:
+    """Return a copy that lacks what has a row a person and is not needed for predictions."""
+    copied = deepcopy(estimator)
+    for part in [each for each, _ in walk(copied) if isinstance(each, BaseEstimator)]:
+        for name in _A_ROW_A_PERSON:
+            vars(part).pop(name, None)
+    return copied
 
 
 def read_estimator(content: bytes, file: str) -> Any:

@@ -6,6 +6,7 @@ unchecked, so that a forged file could make a prediction read anywhere in memory
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
 
@@ -23,6 +24,21 @@ def check_trees(estimator: Any) -> None:
     ValueError : a tree has a node that leads out of it or back, or asks for a feature that the
         estimator does not have; or there is a cache on disc.
     """
+    for value, features in walk(estimator):
+        match type(value).__name__:
+            case "Tree":
+                _check_tree(value, features)
+            case "TreePredictor":
+                _check_predictor(value, features)
+
+
+def walk(estimator: Any) -> Iterator[tuple[Any, int | None]]:
+    """Give everything in an estimator, with how many features it may ask for, where that is known.
+
+    Raises
+    ------
+    ValueError : as `check_trees`, of what lies in one another.
+    """
     todo: list[tuple[Any, int | None]] = [(estimator, None)]
     seen: set[tuple[int, int | None]] = set()
     while todo:
@@ -30,11 +46,7 @@ def check_trees(estimator: Any) -> None:
         if (id(value), features) in seen:
             continue
         seen.add((id(value), features))
-        match type(value).__name__:
-            case "Tree":
-                _check_tree(value, features)
-            case "TreePredictor":
-                _check_predictor(value, features)
+        yield value, features
         inside = _features(value, features)
         todo += [(each, inside) for each in _parts(value)]
 

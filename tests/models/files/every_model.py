@@ -42,7 +42,7 @@ from gmts_models.outcome import Outcome
 HORIZONS = [3.0, 6.5, 12.0, 18.0]
 
 
-def made_up(n: int = 180, seed: int = 3) -> tuple[pd.DataFrame, Outcome]:
+def made_up(n: int = 179, seed: int = 3) -> tuple[pd.DataFrame, Outcome]:
     """Return X and y of n people; who leaves does so from one of two causes."""
     rng = np.random.default_rng(seed)
     score = rng.normal(50, 10, n)

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from every_model import EXAMPLES, HORIZONS, made_up
 
 import gmts_models
 import gmts_models.models
 from gmts_models.errors import InputError
+from gmts_models.models.encoding import apply_design
+from gmts_models.models.files.arrays import read_array, read_members
+from gmts_models.models.files.contract import designs
 from gmts_models.models.files.load import load_model
 from gmts_models.models.files.names import ESTIMATORS, RECORDS, REFUSED, find_class
 from gmts_models.models.files.save import save_model
@@ -99,13 +103,38 @@ def test_a_loaded_model_says_the_same_to_the_bit(name: str, number: int, tmp_pat
 
 @pytest.mark.parametrize(("name", "number"), _CASES)
 def test_a_folder_holds_no_person(name: str, number: int, tmp_path: Path) -> None:
-    """Neither ids, nor the values of a number that differs between people."""
+    """Neither ids, nor values of a number that differs between people, nor a value a person."""
     X, _ = made_up()
-    folder = save_model(fitted(name, number), tmp_path / "model")
-    content = b"".join(each.read_bytes() for each in folder.rglob("*") if each.is_file())
+    model = fitted(name, number)
+    folder = save_model(model, tmp_path / "model")
+    files = [each.read_bytes() for each in folder.rglob("*") if each.is_file()]
+    content = b"".join(files)
     assert b"trainee-" not in content
     assert "trainee-".encode("utf-32-le") not in content
-    for column in ("score", "age"):
-        for value in X[column].dropna():
-            assert repr(float(value)).encode() not in content
-            assert np.float64(value).tobytes() not in content
+    values = set(X["score"].dropna()) | set(X["age"]) | standardised(model, X)
+    for value in values - {0.0}:
+        assert repr(float(value)).encode() not in content
+        assert np.float64(value).tobytes() not in content
+    for length in array_lengths(files):
+        assert length != len(X)  # a prime number, which nothing else is likely to have
+
+
+def standardised(model: Any, X: pd.DataFrame) -> set[float]:
+    """Return the numbers as the model sees them."""
+    found: set[float] = set()
+    for design in designs(model, set()):
+        if set(design.kinds) <= set(X):
+            matrix = apply_design(design, X[list(design.kinds)])
+            numbers = [i for i, name in enumerate(design.names) if name in ("score", "age")]
+            found |= {float(each) for each in matrix[:, numbers].ravel()}
+    return {each for each in found if not np.isnan(each)}
+
+
+def array_lengths(files: list[bytes]) -> set[int]:
+    lengths: set[int] = set()
+    for content in files:
+        if content.startswith(b"PK"):
+            for name, member in read_members(content, "").items():
+                if name.endswith(".npy"):
+                    lengths |= set(read_array(member, name, records=True).shape)
+    return lengths
