@@ -13,6 +13,7 @@ import pandas as pd
 from gmts_models.config import SchemeSpec
 from gmts_models.errors import InputError
 from gmts_models.evaluation.calibration import calibrate
+from gmts_models.evaluation.new_rows import as_given
 from gmts_models.evaluation.prediction import Predictions, predict_out_of_fold
 from gmts_models.evaluation.scoring import (
     ALL,
@@ -89,7 +90,10 @@ def evaluate(
         the reference. A single one is compared with Kaplan-Meier by specialism where X has it, in
         a stack by specialism at each landmark.
     table : of `build_features`.
-    scheme : "leave_one_cohort_out", "temporal", "k_fold", or a specification of one.
+    scheme : "leave_one_cohort_out", "temporal", "k_fold", or a specification of one; or
+        "new_rows": fitted models (of `gm.fit`, or wrapped) are asked of every row as they are. Then
+        a single one is compared with one Kaplan-Meier curve of these rows, which has seen them;
+        nothing can check that the models have not.
     horizons : (m,) months, increasing.
     bootstrap : repetitions behind each interval; 0 = none.
     level : of the intervals.
@@ -99,8 +103,8 @@ def evaluate(
 
     Raises
     ------
-    InputError : the table does not suit the scheme, a horizon is not a month after 0, or the rows
-        are episodes.
+    InputError : the table does not suit the scheme, a horizon is not a month after 0, the rows are
+        episodes, or a model is not fitted under the scheme "new_rows".
 
     Notes
     -----
@@ -116,10 +120,12 @@ def evaluate(
     months = check_horizons(horizons)
     if (months <= 0).any() or (np.diff(months) <= 0).any():
         raise InputError("horizons must increase, from above 0", where="horizons")
-    models = dict(model) if isinstance(model, Mapping) else _with_reference(model, table)
-    reference = next(
-        (name for name, each in models.items() if isinstance(each, KaplanMeier)), next(iter(models))
-    )
+    if scheme == "new_rows":
+        models, reference = as_given(model, table)
+    else:
+        models = dict(model) if isinstance(model, Mapping) else _with_reference(model, table)
+        kaplan_meiers = [name for name, each in models.items() if isinstance(each, KaplanMeier)]
+        reference = (kaplan_meiers or list(models))[0]
     split_seed, draw_seed = np.random.SeedSequence(seed).spawn(2)
     folds = make_folds(scheme, table, np.random.default_rng(split_seed))
     predictions = predict_out_of_fold(models, table, folds, months, n_jobs=n_jobs, on_done=on_done)

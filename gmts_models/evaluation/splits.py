@@ -14,7 +14,7 @@ from gmts_models.errors import InputError
 from gmts_models.features.table import UNKNOWN, FeatureTable, codes
 from gmts_models.outcome import Bools, Ints
 
-SchemeName = Literal["leave_one_cohort_out", "temporal", "k_fold"]
+SchemeName = Literal["leave_one_cohort_out", "temporal", "k_fold", "new_rows"]
 
 
 _NEEDS_COHORTS = {
@@ -47,6 +47,9 @@ def make_folds(
     ------
     InputError : the table has too few cohorts or people for the scheme.
     """
+    if scheme == "new_rows":  # nobody trains
+        everyone = np.ones(len(table), dtype=bool)
+        return [Fold(label="new rows", train=_rows(~everyone), test=_rows(everyone))]
     spec = _named(scheme) if isinstance(scheme, str) else scheme
     match spec:
         case LeaveOneCohortOut():
@@ -69,7 +72,7 @@ def _named(name: str) -> SchemeSpec:
     raise InputError(
         f"unknown scheme {name!r}",
         where="scheme",
-        fix="choose leave_one_cohort_out, temporal or k_fold",
+        fix="choose leave_one_cohort_out, temporal, k_fold or new_rows",
     )
 
 
