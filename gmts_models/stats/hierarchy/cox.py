@@ -54,7 +54,7 @@ def fit_hierarchical_cox(
     clusters: npt.ArrayLike | None = None,
     *,
     ties: Ties = "efron",
-    penalty: Floats | None = None,
+    penalty: npt.ArrayLike | None = None,
     sd: Sequence[float] | None = None,
     level: float = 0.95,
     names: Sequence[str] | None = None,

@@ -122,7 +122,8 @@ def fit_hierarchical_hazard(
     link: Link = "logit",
     width: float = 1.0,
     until: int | None = None,
-    penalty: Floats | None = None,
+    penalty: npt.ArrayLike | None = None,
+    baseline_penalty: npt.ArrayLike | None = None,
     sd: Sequence[float] | None = None,
     level: float = 0.95,
     names: Sequence[str] | None = None,
@@ -138,6 +139,8 @@ def fit_hierarchical_hazard(
     link : "cloglog" (proportional hazards seen by the period) or "logit".
     width : months in a period.
     until : the last period to use; later ones are censored.
+    baseline_penalty : (b,) ridge on the baseline's columns, to be 0 for an intercept; keeps a
+        baseline finite of which the data do not tell all columns. Default none.
 
     Returns
     -------
@@ -173,7 +176,8 @@ def fit_hierarchical_hazard(
     )
     trials, gone = _table(cut, kind.ravel(), rows.weights, (len(columns), len(base)))
     model = HazardLogLikelihood(link=link, base=base, columns=columns, trials=trials, gone=gone)
-    layout = layout_of(np.append(np.zeros(base.shape[1]), ridge), terms)
+    ridge = np.append(check_penalty(baseline_penalty, base.shape[1], "baseline_penalty"), ridge)
+    layout = layout_of(ridge, terms)
     start = model.evaluate(_plain(model, ridge, own, len(layout.component)))
     found = integrated_fit(model, layout, terms, sd, start)
     kept = PeriodBase(link=link, columns=base, width=float(width))
@@ -208,16 +212,19 @@ def _plain(model: HazardLogLikelihood, ridge: Floats, names: tuple[str, ...], to
 
     Effects are drawn to 0: where this likelihood has no maximum, there is none with them.
     """
+    start, free = np.zeros(total), np.flatnonzero(ridge == 0)
+    if not len(free):
+        return start
     kinds, periods = np.nonzero(model.trials)
-    b, free = model.base.shape[1], np.flatnonzero(ridge == 0)
-    trials = model.trials[kinds, periods]
+    trials, b = model.trials[kinds, periods], model.base.shape[1]
+    design = np.column_stack([model.base[periods], model.columns[kinds, : len(names)]])
+    labels = [*(f"baseline column {j}" for j in range(b)), *names]
     fit = fit_glm(
-        np.column_stack([model.base[periods], model.columns[np.ix_(kinds, free)]]),
+        design[:, free],
         model.gone[kinds, periods] / trials,
         link=model.link,
         weights=trials,
-        names=[*(f"baseline column {j}" for j in range(b)), *(names[j] for j in free)],
+        names=[labels[j] for j in free],
     )
-    start = np.zeros(total)
-    start[np.append(np.arange(b), b + free)] = fit.coefficients
+    start[free] = fit.coefficients
     return start

@@ -35,15 +35,15 @@ from gmts_models.stats.intervals import check_level
 from gmts_models.stats.rows import Rows, read_numbers
 
 
-def check_penalty(penalty: npt.ArrayLike | None, p: int) -> Floats:
+def check_penalty(penalty: npt.ArrayLike | None, p: int, name: str = "penalty") -> Floats:
     """Return (p,) ridge penalties, or raise InputError."""
     if penalty is None:
         return np.zeros(p)
     ridge = np.asarray(penalty)
     if ridge.shape != (p,) or ridge.dtype.kind not in "iuf":
-        raise InputError(f"penalty must be {p} numbers, one a column", where="penalty")
+        raise InputError(f"{name} must be {p} numbers, one a column", where=name)
     if not (np.isfinite(ridge) & (ridge >= 0)).all():
-        raise InputError("penalty must be finite and at least 0", where="penalty")
+        raise InputError(f"{name} must be finite and at least 0", where=name)
     return ridge.astype(float)
 
 

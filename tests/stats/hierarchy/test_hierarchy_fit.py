@@ -15,6 +15,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from gmts_models.errors import FitError, InputError
+from gmts_models.outcome import Floats
 from gmts_models.stats.cox.fit import fit_cox
 from gmts_models.stats.cox.risk_sums import Ties
 from gmts_models.stats.hazards.discrete_hazard import discrete_hazard
@@ -363,6 +364,29 @@ def test_the_baseline_of_periods_is_checked() -> None:
         periods(people, link="probit")
     with pytest.raises(FitError):  # in the last band nobody leaves
         periods(people, baseline=SteppedBaseline((35,)), until=36)
+
+
+def test_a_penalty_keeps_a_baseline_finite() -> None:
+    people = draw(24, late=False)
+
+    def last(k: Floats) -> Floats:  # nobody leaves in period 36
+        return np.column_stack([np.ones_like(k), k == 36])
+
+    def line(k: Floats) -> Floats:
+        return np.column_stack([np.ones_like(k), k / 12])
+
+    people["left"] = people["left"] & (people["exit_"] < 36)
+    people["exit_"] = np.where(people["left"], people["exit_"], 36.0)
+    with pytest.raises(FitError):
+        periods(people, baseline=last)
+    found = periods(people, baseline=last, baseline_penalty=[0, 0.1])
+    assert -10 < found.mixture.mean[0, 1] < 0
+    left = people["left"] & (people["exit_"] == people["exit_"][people["left"]].min())
+    at_once = {**people, "left": left}
+    held = periods(at_once, baseline=line, baseline_penalty=[0, 0.1], penalty=[1, 1])
+    assert -10 < held.mixture.mean[0, 1] < 0
+    with pytest.raises(InputError, match="baseline_penalty must be 2"):
+        periods(people, baseline=line, baseline_penalty=[1.0])
 
 
 def test_terms_from_labels() -> None:
