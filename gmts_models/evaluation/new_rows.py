@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from gmts_models.errors import InputError
 from gmts_models.features.table import FeatureTable
+from gmts_models.models.adapters.wrapped import WrappedModel
 from gmts_models.models.fitted import FittedModel
 from gmts_models.models.survival.kaplan_meier import KaplanMeier
 from gmts_models.outcome import Floats, Outcome
@@ -62,7 +63,8 @@ def as_given(model: Any, table: FeatureTable) -> tuple[dict[str, Any], str]:
 
 
 def _name(model: Any) -> str:
-    return type(model.estimator if isinstance(model, FittedModel) else model).__name__
+    estimator = model.estimator if isinstance(model, FittedModel) else model
+    return type(estimator.fitted if isinstance(estimator, WrappedModel) else estimator).__name__
 
 
 def _estimator(name: str, model: Any, table: FeatureTable) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lifelines
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -11,6 +12,7 @@ from gmts_models.errors import InputError
 from gmts_models.evaluation.evaluate import evaluate
 from gmts_models.evaluation.new_rows import OF_THESE_ROWS
 from gmts_models.features.table import FeatureTable, build_features
+from gmts_models.models.adapters.wrapped import adopt
 from gmts_models.models.fitted import fit
 from gmts_models.models.survival.cox import CoxPH
 from gmts_models.models.survival.kaplan_meier import KaplanMeier
@@ -46,6 +48,12 @@ def test_the_model_is_asked_as_it_is(old: FeatureTable, new: FeatureTable) -> No
     # An estimator fitted to the same rows by hand is judged alike.
     by_hand = evaluate(CoxPH().fit(old.X, old.y), new, "new_rows", HORIZONS, bootstrap=0)
     np.testing.assert_array_equal(by_hand.predictions.risk["CoxPH"], risk)
+
+
+def test_a_wrapped_model_goes_by_its_own_name(new: FeatureTable) -> None:
+    curve = lifelines.ExponentialFitter().fit(np.arange(1.0, 60), np.arange(59) % 2)
+    found = evaluate(adopt(curve, new), new, "new_rows", HORIZONS, bootstrap=0)
+    assert list(found.predictions.risk) == [OF_THESE_ROWS, "ExponentialFitter"]
 
 
 def test_several_are_compared_with_the_first_kaplan_meier(
