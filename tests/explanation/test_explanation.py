@@ -42,7 +42,9 @@ class Additive(BaseEstimator):  # type: ignore[misc]
     """A model whose risk is known: 0.1 + 0.02 a + 0.1 if b is "yes"."""
 
     feature_names_in_ = np.array(["a", "b"], dtype=object)
-    fitted_ = True
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
 
     def fit(self, X: pd.DataFrame, y: Outcome) -> Additive:
         return self
