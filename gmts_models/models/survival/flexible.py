@@ -16,8 +16,8 @@ from gmts_models.stats.parametric.flexible import (
     FlexibleFit,
     FlexibleName,
     fit_flexible,
-    predict_flexible,
 )
+from gmts_models.stats.parametric.flexible_prediction import predict_flexible
 from gmts_models.stats.parametric.observations import Observations
 from gmts_models.stats.parametric.predict import Prediction
 

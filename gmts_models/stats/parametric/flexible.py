@@ -1,10 +1,10 @@
-"""The maximum of the likelihood of a flexible family of time, and what it says of new rows."""
+"""The maximum of the likelihood of a flexible family of time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Literal, assert_never, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gmts_models.errors import FitError, InputError
 from gmts_models.outcome import Bools, Floats
 from gmts_models.stats.blas import on_one_thread
-from gmts_models.stats.intervals import normal_quantile
+from gmts_models.stats.options import check_option
 from gmts_models.stats.parametric.distributions import family_named
 from gmts_models.stats.parametric.fit import ParametricFit, fit_parametric, working_times
 from gmts_models.stats.parametric.flexible_families import (
@@ -22,7 +22,6 @@ from gmts_models.stats.parametric.flexible_families import (
     LogHazardSpline,
 )
 from gmts_models.stats.parametric.observations import Observations
-from gmts_models.stats.parametric.predict import Prediction
 from gmts_models.stats.rows import read_matrix
 
 FlexibleName = Literal["generalised_gamma", "spline"]
@@ -115,7 +114,8 @@ def fit_flexible(
 
     Raises
     ------
-    InputError : as `fit_parametric`, or there are less than 2 knots.
+    InputError : as `fit_parametric`; there is no such family; there are less than 2 knots; or rows
+        are interval-censored or of strata.
     FitError : as `fit_parametric` for Weibull, from which the steps begin; people leave at too few
         times for the knots; there is no maximum within reach; or the cumulative hazard falls.
 
@@ -125,36 +125,17 @@ def fit_flexible(
     steps from the Weibull maximum, which both families contain. The derivatives of the generalised
     gamma are differences, which leave about 1e-8 standard errors of the estimates.
     """
+    check_option(family, get_args(FlexibleName), "family", "fit_flexible")
     if knots < 2:
         raise InputError("a spline has at least 2 knots", where="fit_flexible(knots=...)")
+    if (np.isfinite(rows.upper) & ~rows.seen).any() or rows.strata.any():
+        raise InputError("rows must be of right_censored, without strata", where="fit_flexible")
     weibull = fit_parametric(X, rows, "weibull", alpha=alpha, names=names)
-    lower, _, entry = working_times(family_named("weibull"), rows)
-    left = rows.seen
-    if family == "spline":
-        places = _knots(lower[left], rows.weights[left], knots)
-        law: FlexibleFamily = LogHazardSpline(knots=places)
-    else:
-        places, law = np.empty(0), GeneralisedGamma()
-    first = _shape_of(weibull, family, knots)
-    p = len(weibull.coefficients) - 1
-    penalty = np.concatenate([np.full(p, alpha), np.zeros(len(first))])
-    if family == "generalised_gamma":
-        penalty[-1] = alpha
-    late = np.flatnonzero(np.isfinite(entry))
-    problem = _Problem(
-        law=law,
-        X=read_matrix(X, len(rows), "fit_flexible"),
-        log_time=lower,
-        log_entry=entry[late],
-        late=late,
-        left=left,
-        weights=rows.weights,
-        penalty=penalty,
-        centre=np.concatenate([np.zeros(p), first]),
-    )
-    begin = np.concatenate([weibull.coefficients[1:], first])
+    begin = np.concatenate([weibull.coefficients[1:], _shape_of(weibull, family, knots)])
+    problem = _problem(X, rows, family, knots, alpha, begin)
+    law, p = problem.law, problem.X.shape[1]
     theta, information, value, steps = _climb(problem, begin, family)
-    value += _lost(problem, theta) - float(rows.weights[left] @ lower[left])  # of times
+    log_times = float(rows.weights[problem.left] @ problem.log_time[problem.left])
     if isinstance(law, LogHazardSpline) and law.falls(theta[p:]):
         raise FitError(
             "the fitted cumulative hazard falls somewhere, which none can",
@@ -163,51 +144,44 @@ def fit_flexible(
         )
     return FlexibleFit(
         family=family,
-        knots=places,
+        knots=law.knots if isinstance(law, LogHazardSpline) else np.empty(0),
         coefficients=theta[:p],
         shape=theta[p:],
         covariance=np.asarray(np.linalg.inv(information), dtype=float),
-        log_likelihood=value,
+        log_likelihood=value + _lost(problem, theta) - log_times,
         steps=steps,
     )
 
 
-def predict_flexible(
-    fit: FlexibleFit, X: npt.ArrayLike, months: npt.ArrayLike, *, level: float = 0.95
-) -> Prediction:
-    """Return P(T > months), (n, m), with limits by the delta method on log H.
-
-    Parameters
-    ----------
-    fit : of `fit_flexible`.
-    X : (n, p).
-    months : (m,) at least 0.
-    level : of the limits.
-    """
-    matrix, times = np.asarray(X, dtype=float), np.atleast_1d(np.asarray(months, dtype=float))
-    shape = (len(matrix), len(times))
-    with np.errstate(all="ignore"):
-        u = (np.log(times)[None] - (matrix @ fit.coefficients)[:, None]).ravel()
-        after = np.flatnonzero(np.isfinite(u))
-        jet = fit.law.cumulative(u[after], fit.shape)
-        by_row = matrix[after // len(times)] if len(times) else matrix[:0]
-        p, V = len(fit.coefficients), fit.covariance
-        slope, rest = jet.gradient[0], jet.gradient[1:]
-        variance = slope**2 * np.einsum("ij,jk,ik->i", by_row, V[:p, :p], by_row)
-        variance += -2 * slope * np.einsum("ij,jk,ki->i", by_row, V[:p, p:], rest)
-        variance += np.einsum("ji,jk,ki->i", rest, V[p:, p:], rest)
-        hazard, error = np.zeros(len(u)), np.zeros(len(u))
-        hazard[after] = np.where(np.isnan(jet.value), np.inf, np.maximum(jet.value, 0))
-        error[after] = np.sqrt(np.maximum(variance, 0))
-        known = np.isfinite(hazard) & (hazard > 0) & np.isfinite(error)
-        half = normal_quantile(level) * np.where(known, error / hazard, 0.0)
-        stays = np.exp(-hazard)
-        limits = np.exp(-hazard * np.exp(half)), np.exp(-hazard * np.exp(-half))
-    return Prediction(
-        estimate=stays.reshape(shape),
-        std_err=np.where(known, stays * error, 0.0).reshape(shape),
-        lower=limits[0].reshape(shape),
-        upper=limits[1].reshape(shape),
+def _problem(
+    X: npt.ArrayLike,
+    rows: Observations,
+    family: FlexibleName,
+    knots: int,
+    alpha: float,
+    begin: Floats,
+) -> _Problem:
+    """Return the problem, of which `begin` (p + k,) is the Weibull's maximum."""
+    lower, _, entry = working_times(family_named("weibull"), rows)
+    matrix, left = read_matrix(X, len(rows), "fit_flexible"), rows.seen
+    penalised = np.arange(len(begin)) < matrix.shape[1]
+    if family == "spline":
+        knot = _knots(lower[left], rows.weights[left], knots)
+        law: FlexibleFamily = LogHazardSpline(knots=knot)
+    else:
+        law = GeneralisedGamma()
+        penalised[-1] = True
+    late = np.flatnonzero(np.isfinite(entry))
+    return _Problem(
+        law=law,
+        X=matrix,
+        log_time=lower,
+        log_entry=entry[late],
+        late=late,
+        left=left,
+        weights=rows.weights,
+        penalty=np.where(penalised, alpha, 0.0),
+        centre=np.where(np.arange(len(begin)) < matrix.shape[1], 0.0, begin),
     )
 
 

@@ -11,13 +11,14 @@ import pytest
 
 from gmts_models.errors import FitError, InputError
 from gmts_models.stats.parametric.fit import fit_parametric
-from gmts_models.stats.parametric.flexible import FlexibleFit, fit_flexible, predict_flexible
+from gmts_models.stats.parametric.flexible import FlexibleFit, fit_flexible
 from gmts_models.stats.parametric.flexible_families import (
     FlexibleFamily,
     GeneralisedGamma,
     LogHazardSpline,
 )
-from gmts_models.stats.parametric.observations import right_censored
+from gmts_models.stats.parametric.flexible_prediction import predict_flexible
+from gmts_models.stats.parametric.observations import interval_censored, right_censored
 from gmts_models.stats.parametric.predict import predict_survival
 
 LUNG = Path(__file__).parents[2] / "reference" / "data" / "lung_cc.csv"
@@ -195,6 +196,14 @@ def test_what_has_no_maximum_is_refused() -> None:
     X, time, left = _drawn(40)
     with pytest.raises(InputError, match="2 knots"):
         fit_flexible(X, right_censored(time, left), "spline", knots=1)
+    with pytest.raises(InputError, match="no such family"):
+        fit_flexible(X, right_censored(time, left), "gamma")  # type: ignore[arg-type]
+    for rows in (
+        interval_censored(time, time + 1),
+        right_censored(time, left, strata=np.arange(40) % 2),
+    ):
+        with pytest.raises(InputError, match="right_censored"):
+            fit_flexible(X, rows, "spline")
     leave = np.arange(40) % 2 == 0
     one_time = right_censored(np.where(leave, 2.0, 3.0), leave)
     with pytest.raises(FitError, match="too few times for 4 knots"):
