@@ -471,6 +471,9 @@ def test_it_works_where_models_work() -> None:
     np.testing.assert_array_equal(again.predict_risk(X, [9]), model.predict_risk(X, [9]))
     assert model.score(X, y) > 0.6
     assert not hasattr(model, "summary")
+    model.set_params(by_cause=False, estimator=None).fit(X, y)
+    assert not hasattr(model, "causes_")
+    assert len(model.summary()) == 3
     pipeline = RiskPipeline([("encode", make_encoder()), ("model", DiscreteTimeHazard())]).fit(X, y)
     want = DiscreteTimeHazard().fit(X, y).predict_risk_interval(X, [9])
     np.testing.assert_allclose(pipeline.predict_risk_interval(X, [9]).upper, want.upper, rtol=1e-9)
