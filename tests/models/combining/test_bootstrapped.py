@@ -270,7 +270,7 @@ def test_it_is_a_model_like_others() -> None:
 )
 def test_coverage(model: Any, repetitions: int) -> None:
     """The share of limits that hold the true risk, over ten people and two horizons."""
-    number = max(repetitions // 10, 20)
+    number = max(repetitions // 12, 20)
     new = people(10, 99)[0]
     truth = 1 - np.exp(-RATE * np.exp(0.7 * new["x"].to_numpy()))[:, None] ** [12, 24]
     covered = np.empty(number)
