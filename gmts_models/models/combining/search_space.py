@@ -109,7 +109,8 @@ def _read_range(given: Mapping[str, Any], where: str) -> Range:
         raise InputError("low and high of a range of int must be whole", where=where, fix=fix)
     if log and numbers[0] <= 0:
         raise InputError("low of a range on the log scale must be above 0", where=where, fix=fix)
-    return Range(low=numbers[0], high=numbers[1], log=log, whole=whole)
+    low, high = map(int if whole else float, numbers)
+    return Range(low=low, high=high, log=log, whole=whole)
 
 
 def most_trials(

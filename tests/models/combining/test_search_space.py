@@ -23,7 +23,7 @@ KNOWN = {"alpha": 0.1, "ties": "efron", "depth": 2}
 LISTS = {"ties": ["efron", "breslow"], "alpha": (0.1, 1, 10)}
 RANGES = {
     "alpha": {"low": 0.001, "high": 1000.0, "log": True},
-    "depth": {"low": 1, "high": 8, "int": True},
+    "depth": {"low": 1.0, "high": 8, "int": True},
 }
 
 
