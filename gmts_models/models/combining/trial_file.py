@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,7 +66,7 @@ class TrialFile:
         line = json.dumps(
             {
                 "params": text,
-                "scores": trial.scores,
+                "scores": [[_number(score) for score in fold] for fold in trial.scores],
                 "seconds": round(trial.seconds, 3),
                 "error": trial.error,
             },
@@ -98,7 +99,7 @@ def _read(path: Path) -> dict[str, Trial]:
             content = json.loads(line)
             trial = Trial(
                 params=json.loads(content["params"]),
-                scores=tuple(map(float, content["scores"])),
+                scores=tuple(tuple(map(_score, fold)) for fold in content["scores"]),
                 seconds=float(content["seconds"]),
                 error=None if content["error"] is None else str(content["error"]),
             )
@@ -107,6 +108,14 @@ def _read(path: Path) -> dict[str, Trial]:
         if bool(trial.scores) != (trial.error is not None):
             done.setdefault(params_text(trial.params), trial)
     return done
+
+
+def _number(score: float) -> float | None:
+    return score if math.isfinite(score) else None
+
+
+def _score(number: float | None) -> float:
+    return math.nan if number is None else float(number)
 
 
 def _digest(rows: TrainingRows, estimator: Any, settings: Mapping[str, Any]) -> str:

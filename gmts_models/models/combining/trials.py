@@ -24,7 +24,7 @@ from gmts_models.models.combining.inner_models import fit_clone
 from gmts_models.models.combining.search_space import Params
 from gmts_models.models.protocol import TrainingRows
 from gmts_models.models.scorers import Score
-from gmts_models.outcome import Floats, Ints
+from gmts_models.outcome import Bools, Floats, Ints
 from gmts_models.stats.censoring import CensoringWeights
 
 PARAM = "param_"
@@ -38,8 +38,29 @@ class Trial:
     Attributes
     ----------
     params : parameter: value.
-    scores : in each fold; empty where it failed.
+    scores : in each fold, at each horizon, NaN where it cannot be given; empty where a fit failed.
     seconds : of all folds, added up.
+    error : why a fit failed, else None.
+    """
+
+    params: dict[str, Any]
+    scores: tuple[tuple[float, ...], ...]
+    seconds: float
+    error: str | None
+
+    def horizons(self) -> Bools:
+        """Return (m,) bool: the horizons at which every fold has a score."""
+        return np.asarray(np.isfinite(self.scores).all(axis=0) if self.scores else False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A trial, by the mean of its scores over the horizons that all trials are judged at.
+
+    Attributes
+    ----------
+    params, seconds : of the trial.
+    scores : in each fold; empty where the trial failed.
     error : why it failed, else None.
     """
 
@@ -52,6 +73,17 @@ class Trial:
     def value(self) -> float:
         """The mean over the folds; NaN where the trial failed."""
         return math.fsum(self.scores) / len(self.scores) if self.scores else math.nan
+
+
+def judge(trial: Trial, months: Floats, used: Bools | None, criterion: Score) -> Judged:
+    """Judge a trial at those of (m,) horizons that are used; None = no trial had any so far."""
+    asked = np.ones(len(months), dtype=bool) if used is None else used
+    error = trial.error
+    if error is None and len(missing := months[asked & ~trial.horizons()]):
+        told = ", ".join(f"{month:g}" for month in missing)
+        error = f"{criterion} cannot be given at {told} months in every fold"
+    means = () if error else tuple(np.array(trial.scores)[:, asked].mean(axis=1).tolist())
+    return Judged(params=trial.params, scores=means, seconds=trial.seconds, error=error)
 
 
 def params_text(params: Mapping[str, Any]) -> str:
@@ -72,23 +104,22 @@ def plan_trials(rows: TrainingRows, fold: Ints, months: Floats) -> TrialPlan:
 
     Raises
     ------
-    NotEstimableError : nobody was followed for as long as a horizon.
+    NotEstimableError : nobody was followed for as long as the first horizon.
     """
     weights = {horizon: weigh(rows, horizon) for horizon in months.tolist()}
-    for horizon, at in weights.items():
-        if not at.weight.any():
-            raise NotEstimableError(
-                f"nobody was followed for {horizon:g} months",
-                where="Tuned(horizons=...)",
-                fix="ask for shorter horizons",
-            )
+    if not any(at.weight.any() for at in weights.values()):
+        raise NotEstimableError(
+            f"nobody was followed for {months[0]:g} months",
+            where="Tuned(horizons=...)",
+            fix="ask for shorter horizons",
+        )
     return TrialPlan(fold=fold, weights=weights)
 
 
 def score_fold(
     estimator: Any, rows: TrainingRows, plan: TrialPlan, k: int, criterion: Score
-) -> tuple[float, float, str | None]:
-    """Return the score of the people of a fold, the seconds it took, and why it failed."""
+) -> tuple[tuple[float, ...], float, str | None]:
+    """Return the scores of the people of a fold, the seconds it took, and why a fit failed."""
     began = time.perf_counter()
     theirs = plan.fold == k
     new = part(rows, theirs)
@@ -96,28 +127,28 @@ def score_fold(
         fitted = fit_clone(estimator, part(rows, ~theirs))
         risk = risk_from_entry(fitted, new.X, new.y.entry, np.array(list(plan.weights)))
     except GmtsError as error:
-        return np.nan, time.perf_counter() - began, error.what
-    scores = {
-        horizon: score_of(criterion, risk[:, j], weights_of(at, theirs))
-        for j, (horizon, at) in enumerate(plan.weights.items())
-    }
-    missing = ", ".join(f"{h:g}" for h, score in scores.items() if not np.isfinite(score))
-    trouble = f"{criterion} cannot be given at {missing} months" if missing else None
-    return float(np.mean(list(scores.values()))), time.perf_counter() - began, trouble
+        return (), time.perf_counter() - began, error.what
+    scores = tuple(
+        score_of(criterion, risk[:, j], weights_of(at, theirs))
+        for j, at in enumerate(plan.weights.values())
+    )
+    return scores, time.perf_counter() - began, None
 
 
-def to_trial(params: Params, results: Sequence[tuple[float, float, str | None]]) -> Trial:
+def to_trial(
+    params: Params, results: Sequence[tuple[tuple[float, ...], float, str | None]]
+) -> Trial:
     """Return a trial from what `score_fold` said of each fold; it failed if one of them did."""
     errors = [f"fold {k + 1}: {error}" for k, (_, _, error) in enumerate(results) if error]
     return Trial(
         params=params,
-        scores=() if errors else tuple(value for value, _, _ in results),
+        scores=() if errors else tuple(scores for scores, _, _ in results),
         seconds=sum(seconds for _, seconds, _ in results),
         error=errors[0] if errors else None,
     )
 
 
-def trials_table(done: Sequence[Trial], folds: int) -> pd.DataFrame:
+def trials_table(done: Sequence[Judged], folds: int) -> pd.DataFrame:
     """Return a row a trial: trial, param_NAME, value, fold_1, ..., seconds, error."""
     params = {name: [trial.params[name] for trial in done] for name in done[0].params}
     scores = np.array([trial.scores or (np.nan,) * folds for trial in done])

@@ -32,8 +32,10 @@ from gmts_models.models.combining.search_space import (
 )
 from gmts_models.models.combining.trial_file import TrialFile
 from gmts_models.models.combining.trials import (
+    Judged,
     Trial,
     TrialPlan,
+    judge,
     plan_trials,
     score_fold,
     to_trial,
@@ -48,7 +50,7 @@ from gmts_models.models.protocol import (
     training_rows,
 )
 from gmts_models.models.scorers import Score
-from gmts_models.outcome import Floats, Outcome
+from gmts_models.outcome import Bools, Floats, Outcome
 from gmts_models.stats.options import check_option
 
 
@@ -82,6 +84,7 @@ class Tuned(RiskMixin, BaseEstimator):  # type: ignore[misc]
     best_params_ : of the best trial; of equally good ones the first.
     best_value_ : its mean score. It is a little too good, since it was chosen by: judge the model
         with ``evaluate``, in which each fold tunes on its own training rows.
+    horizons_ : those of `horizons` that the scores are averaged over.
     best_estimator_ : the model with these parameters, fitted to everyone.
     causes_ : names of the causes, where the estimator is a model of causes.
     feature_names_in_ : columns of X.
@@ -90,7 +93,9 @@ class Tuned(RiskMixin, BaseEstimator):  # type: ignore[misc]
     -----
     Rows are weighed for censoring as ``stats/censoring.py`` says, with one censoring curve of all
     training rows. Of late entrants the risk given that they were still there at entry is scored.
-    A trial fails where a fit fails, or where someone in a fold has no risk at a horizon.
+    Horizons at which the first trial that could be fitted has no score in some fold, since someone
+    has no risk there or nobody was followed for as long, are left out for all trials. A later trial
+    fails where it lacks one of the others, and any where a fit fails.
 
     Intervals of predictions are those of the best estimator, as if its parameters had been known;
     ``Bootstrapped(Tuned(...))`` tunes anew to people drawn again.
@@ -103,6 +108,7 @@ class Tuned(RiskMixin, BaseEstimator):  # type: ignore[misc]
     trials_: pd.DataFrame
     best_params_: dict[str, Any]
     best_value_: float
+    horizons_: Floats
     best_estimator_: Any
 
     def __init__(
@@ -143,7 +149,7 @@ class Tuned(RiskMixin, BaseEstimator):  # type: ignore[misc]
         months = check_scored_horizons(self.horizons, "Tuned")
         fold = fold_of_rows(rows.y, self.folds, self.seed, "Tuned")
         remember_columns(self, rows.X)
-        done = self._search(rows, plan_trials(rows, fold, months))
+        done = self._search(rows, plan_trials(rows, fold, months), months)
         self.trials_ = trials_table(done, self.folds)
         worked = [trial for trial in done if trial.error is None]
         if not worked:
@@ -154,7 +160,7 @@ class Tuned(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self.best_estimator_ = fit_clone(_with(self.estimator, best.params), rows)
         return self
 
-    def _refuse(self, rows: TrainingRows, done: list[Trial]) -> NoReturn:
+    def _refuse(self, rows: TrainingRows, done: list[Judged]) -> NoReturn:
         """Say why every trial failed."""
         try:
             fit_clone(_with(self.estimator, done[0].params), rows)
@@ -183,16 +189,17 @@ class Tuned(RiskMixin, BaseEstimator):  # type: ignore[misc]
         if self.resume is not None and not isinstance(self.resume, str | os.PathLike):
             raise InputError("resume must be the path of a folder", where="Tuned(resume=...)")
 
-    def _search(self, rows: TrainingRows, plan: TrialPlan) -> list[Trial]:
+    def _search(self, rows: TrainingRows, plan: TrialPlan, months: Floats) -> list[Judged]:
         """Return the trials in the order in which they were proposed."""
         space = read_space(self.space, self.estimator.get_params())
         most = most_trials(self.search, space, self.trials, timed=self.seconds is not None)
-        settings = {"fold": plan.fold, "criterion": self.criterion, "horizons": list(plan.weights)}
+        settings = {"fold": plan.fold, "criterion": self.criterion, "horizons": months}
         kept = TrialFile(self.resume, rows, self.estimator, settings)
         parallel = Parallel(n_jobs=self.n_jobs)
         at_once = effective_n_jobs(self.n_jobs)
         last = np.inf if self.seconds is None else time.monotonic() + self.seconds
-        done: list[Trial] = []
+        done: list[Judged] = []
+        used: Bools | None = None
         lower = self.criterion in LOWER_IS_BETTER
         with proposing(self.search, space, self.seed, lower_is_better=lower) as proposer:
             while not done or time.monotonic() < last:
@@ -202,9 +209,14 @@ class Tuned(RiskMixin, BaseEstimator):  # type: ignore[misc]
                 new = [params for params in asked if kept.get(params) is None]
                 for trial in self._try(new, parallel, rows, plan):
                     kept.add(trial)
-                found = [trial for trial in map(kept.get, asked) if trial is not None]
+                found = []
+                for trial in filter(None, map(kept.get, asked)):
+                    if used is None and trial.horizons().any():
+                        used = trial.horizons()
+                    found.append(judge(trial, months, used, self.criterion))
                 proposer.tell([None if trial.error else trial.value for trial in found])
                 done += found
+        self.horizons_ = months if used is None else months[used]
         return done
 
     def _try(

@@ -184,17 +184,43 @@ def test_all_trials_fail(counting: Counting) -> None:
     with pytest.raises(InputError, match="X has no column 'route'"):
         Tuned(cox(), {"strata": ["route"]}, horizons=(12,), folds=3).fit(X, y)
     with pytest.raises(NotEstimableError, match="nobody was followed for 90 months"):
-        Tuned(cox(), {"alpha": ALPHAS}, horizons=(12, 90), folds=3).fit(X, y)
+        Tuned(cox(), {"alpha": ALPHAS}, horizons=(90, 120), folds=3).fit(X, y)
 
 
-def test_a_horizon_without_risk_in_a_fold_fails_the_trial() -> None:
+def test_horizons_without_a_score_in_a_fold_are_left_out() -> None:
     X, y = people()
     longest = y.exit.max()
     only = np.flatnonzero(y.exit == longest)[1:]  # one person is followed for as long
     exit_ = np.where(np.isin(np.arange(len(X)), only), longest - 1, y.exit)
     y = Outcome(0, exit_, y.left, index=X.index)
+    tuned = Tuned(cox(), {"alpha": ALPHAS}, horizons=(12, longest, 90), folds=3).fit(X, y)
+    assert tuned.horizons_.tolist() == [12]
+    short = clone(tuned).set_params(horizons=(12,)).fit(X, y)
+    pd.testing.assert_frame_equal(
+        tuned.trials_.drop(columns="seconds"), short.trials_.drop(columns="seconds")
+    )
     with pytest.raises(FitError, match=f"brier cannot be given at {longest:g} months"):
-        Tuned(cox(), {"alpha": [1.0]}, horizons=(12, longest), folds=3).fit(X, y)
+        clone(tuned).set_params(horizons=(longest,)).fit(X, y)
+
+
+def test_a_trial_that_lacks_a_horizon_of_the_first_fails(counting: Counting) -> None:
+    X, y = people()
+    stops = pd.Series("long", X.index).mask((y.exit < 24) & (np.arange(len(X)) < 40), "short")
+    X = X.assign(group=stops)
+    estimator = counting.set_params(encoder=None)
+    space = {"strata": [None, "group"]}
+    tuned = Tuned(estimator, space, horizons=(6, 24), folds=2).fit(X, y)
+    assert tuned.trials_["error"].tolist() == [
+        None,
+        "brier cannot be given at 24 months in every fold",
+    ]
+    assert tuned.horizons_.tolist() == [6, 24]
+    other = clone(tuned).set_params(space={"strata": ["group", None]}).fit(X, y)
+    assert other.trials_["error"].tolist() == [None, None]
+    assert other.horizons_.tolist() == [6]
+    with parallel_config(backend="threading"):
+        both = clone(other).set_params(n_jobs=2).fit(X, y)
+    assert both.trials_["value"].tolist() == other.trials_["value"].tolist()
 
 
 def test_time_ends_a_search() -> None:
@@ -317,7 +343,11 @@ def test_searches_that_write_at_once_do_not_disturb_each_other(tmp_path: Path) -
     def write(start: int) -> None:
         file = open_file()
         for i in range(start, start + 40):
-            file.add(Trial(params={"alpha": i}, scores=(0.1, 0.2), seconds=1.0, error=None))
+            file.add(
+                Trial(
+                    params={"alpha": i}, scores=((0.1, np.nan), (0.2, 0.3)), seconds=1.0, error=None
+                )
+            )
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, (0, 20, 40, 60)))
@@ -325,7 +355,7 @@ def test_searches_that_write_at_once_do_not_disturb_each_other(tmp_path: Path) -
     assert len([line for line in file.read_text().splitlines() if line]) == 160
     kept = open_file()
     found = [kept.get({"alpha": i}) for i in range(100)]
-    assert [trial.value for trial in found if trial] == [pytest.approx(0.15)] * 100
+    assert [trial.horizons().tolist() for trial in found if trial] == [[True, False]] * 100
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
