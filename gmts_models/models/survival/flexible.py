@@ -70,7 +70,8 @@ class GeneralisedGammaAFT(_FlexibleAFT):
     -----
     It extrapolates: risk beyond `last_observed_` rests on the family alone. Late entry is
     respected. Those who leave on the first day count as leaving at `FIRST_DAY`. The shape needs
-    many departures: a hundred leave it with a standard error of about 0.3.
+    many departures: of 2,000 samples of 100 Weibull times, 37 % censored, 126 had no maximum
+    within reach and were refused; of 300 times, 4. With ``alpha=1`` none of 300 samples was.
 
     Source: Prentice (1974), Biometrika 61:539-544. Agrees with the likelihood written out in R
     with ``pgamma`` and ``lgamma``.
