@@ -14,6 +14,7 @@ from gmts_models.errors import FitError
 from gmts_models.models.coefficients import wald_table
 from gmts_models.models.encoding import Design
 from gmts_models.models.exits.seen_causes import causes_seen, of_all_causes
+from gmts_models.models.exits.stays import stays_of
 from gmts_models.models.exits.unknown_causes import (
     UnknownCauses,
     covariance_with_shares,
@@ -124,19 +125,18 @@ class FineGray(RiskMixin, BaseEstimator):  # type: ignore[misc]
             rows.X, rows.weight, strata=self.strata, encoder=self.encoder, model=name
         )
         self.terms_, self.causes_ = self.design_.names, rows.y.causes
+        stays = stays_of(rows.y, name)
         ready = rows_by_cause(
             matrix,
             rows.y,
             rows.weight,
             self.unknown_causes,
             groups=strata,
-            whole_people=True,
+            stays=stays,
             model=name,
         )
         self.unknown_ = ready.unknown
         self._seen, event = causes_seen(ready.event)
-        # The rows of one person follow each other; of those whose cause is shared out, by part.
-        stays = ready.people * (1 + len(self.causes_)) + ready.part
         k, p, spread = len(self.causes_), len(self.terms_), self.design_.spread
         self.coef_, self.covariance_ = np.full((k, p), np.nan), np.full((k, p, p), np.nan)
         curves = []
@@ -151,7 +151,7 @@ class FineGray(RiskMixin, BaseEstimator):  # type: ignore[misc]
                     strata[ready.row],
                     ready.people,
                     cause=number,
-                    ids=stays,
+                    ids=stays[ready.row] * (1 + k) + ready.part,
                     censoring_strata=groups[ready.row],
                     ties=self.ties,
                     censoring_ties=self.censoring_ties,

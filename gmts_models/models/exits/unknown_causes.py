@@ -57,7 +57,6 @@ class CauseRows:
     weight : (r,) case weights, those of unknown causes shared out; above 0.
     people : (r,) int codes of people, for clusters: the parts of a departure are of one person.
     part : (r,) int, the cause that a part of a departure was given; 0 where nothing was shared.
-        The rows of one person and part follow each other like those of a person.
     unknown : share of the departures, by weight, whose cause was unknown.
     shared : what `covariance_with_shares` needs; None where nothing was shared.
     """
@@ -81,7 +80,7 @@ def rows_by_cause(
     unknown_causes: UnknownCauses,
     *,
     groups: Ints | None = None,
-    whole_people: bool = False,
+    stays: Ints | None = None,
     model: str,
 ) -> CauseRows:
     """Return rows that fits by cause can take.
@@ -94,8 +93,9 @@ def rows_by_cause(
     unknown_causes : "refuse" (an error where there are any), or "share".
     groups : (n,) int codes, such as strata that are not among the columns; the chances of the
         causes may differ by group.
-    whole_people : whether all rows of a person who left from an unknown cause are shared out
-        alike, so that the rows of one person and part follow each other; else the last row is.
+    stays : (n,) int codes of rows that follow each other, of which the last may end in a departure
+        (`stays_of`): all of them are shared out as that is, so that the rows of one stay and part
+        follow each other. None to share out the last row alone.
     model : its name, for errors.
 
     Raises
@@ -136,8 +136,16 @@ def rows_by_cause(
             "causes are missing at random; or leave out causes, and model leaving as one event",
         )
     found = _chances(X, y, weights, unknown, groups, model)
-    if whole_people:
-        place = _as_their_last(place, y, unknown, model)
+    if stays is not None:
+        if len(np.unique(stays[unknown])) < unknown.sum():
+            raise InputError(
+                "people have several departures from an unknown cause",
+                where=f"{model}, y",
+                fix="give each stay of a person its own id",
+            )
+        last = np.full(int(stays.max()) + 1, -1)
+        last[stays[unknown]] = place[unknown]
+        place = last[stays]
     return _cause_rows(X, y, weights, place, found)
 
 
@@ -226,19 +234,3 @@ def _chances(
         y.exit[unknown],
         len(y.causes),
     )
-
-
-def _as_their_last(place: Ints, y: Outcome, unknown: Bools, model: str) -> Ints:
-    """Give every row of a person the place (n,) of the row in which they left."""
-    if y.ids is None:
-        return place
-    people = y.ids[unknown]
-    if len(np.unique(people)) < len(people):
-        raise InputError(
-            "people have several departures from an unknown cause",
-            where=f"{model}, y",
-            fix="give each stay of a person its own id",
-        )
-    last = np.full(int(y.ids.max()) + 1, -1)
-    last[people] = place[unknown]
-    return np.asarray(last[y.ids])

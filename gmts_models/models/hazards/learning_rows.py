@@ -70,7 +70,7 @@ def learning_rows(
     if by_cause:
         # The columns that tell causes apart take no gaps; the mean stands for one.
         rows = rows_by_cause(
-            np.nan_to_num(X), y, weight, unknown_causes, whole_people=True, model=_WHERE
+            np.nan_to_num(X), y, weight, unknown_causes, stays=y.people, model=_WHERE
         )
         entry, exit_, event = rows.entry, rows.exit, rows.event
         people = rows.people * (1 + len(y.causes)) + rows.part

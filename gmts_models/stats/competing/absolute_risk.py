@@ -74,9 +74,9 @@ def _share(total: Floats) -> Floats:
 def _share_slope(total: Floats) -> Floats:
     """Return the derivative of `_share`: -1/2 at 0."""
     small = total < 1e-3
-    safe = np.where(small, 1.0, total)
-    exact = (safe * np.exp(-safe) + np.expm1(-safe)) / safe**2
-    return np.where(small, -0.5 + total / 3 - total**2 / 8 + total**3 / 30, exact)
+    safe, near = np.where(small, 1.0, total), np.where(small, total, 0.0)
+    exact = (np.exp(-safe) + np.expm1(-safe) / safe) / safe
+    return np.where(small, -0.5 + near / 3 - near**2 / 8 + near**3 / 30, exact)
 
 
 def risk_gradient(steps: RiskSteps, form: SurvivalForm, place: Ints) -> Floats:

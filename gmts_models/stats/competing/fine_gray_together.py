@@ -52,7 +52,7 @@ def predict_fine_gray_together(
     incidence = np.full((len(new.X), len(when), len(curves)), np.nan)
     for part in parts_of(curves, new, by_month=3 * len(curves)):
         free = -np.expm1(-np.cumsum(part.hazard, axis=2))
-        kept = np.concatenate([np.zeros_like(free[:, :, :1]), _kept(free)], axis=2)
+        kept = np.concatenate([np.zeros((*free.shape[:2], 1)), _kept(free)], axis=2)
         incidence[part.people] = kept[:, :, count_until(part.time, when)].transpose(0, 2, 1)
     incidence[beyond(curves[0], new, when)] = np.nan
     return incidence

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gmts_models.errors import InputError, NotEstimableError
+from gmts_models.models.exits.stays import stays_of
 from gmts_models.models.exits.unknown_causes import rows_by_cause
 from gmts_models.outcome import Outcome
 
@@ -66,18 +67,35 @@ def test_a_cause_without_a_known_departure_gets_nothing() -> None:
     np.testing.assert_array_equal(rows.weight, 1)
 
 
-def test_whole_people_are_shared_out_alike() -> None:
+def test_whole_stays_are_shared_out_alike() -> None:
     y = Outcome(
         [0, 4, 0, 0, 4.0], [4, 8, 3, 4, 9.0], [0, -1, 1, 0, 2], ids=["p", "p", "q", "r", "r"]
     )
     X = np.zeros((5, 1))
     last = rows_by_cause(X, y, None, "share", model="M")
     np.testing.assert_array_equal(last.row, [0, 1, 1, 2, 3, 4])
-    whole = rows_by_cause(X, y, None, "share", whole_people=True, model="M")
+    whole = rows_by_cause(X, y, None, "share", stays=stays_of(y, "M"), model="M")
     np.testing.assert_array_equal(whole.row, [0, 0, 1, 1, 2, 3, 4])
     np.testing.assert_array_equal(whole.part, [1, 2, 1, 2, 0, 0, 0])
     np.testing.assert_array_equal(whole.event, [0, 0, 1, 2, 1, 0, 2])
     np.testing.assert_allclose(whole.weight[:2], whole.weight[2:4])
+
+
+def test_stays_are_rows_that_follow_each_other() -> None:
+    # One person with a gap, one with two prediction dates, one in pieces given out of order.
+    y = Outcome(
+        [0, 7, 0, 0, 5, 0],
+        [5, 9, 12, 8, 6, 5.0],
+        [0, 1, 1, 1, 0, 0],
+        ids=["p", "p", "q", "q", "r", "r"],
+        clocks=[0, 0, 0, 1, 0, 0],
+    )
+    stays = stays_of(y, "M")
+    assert len(np.unique(stays)) == 5
+    assert stays[4] == stays[5]
+    over = Outcome([0, 5, 0, 5], [5, 9, 5, 7.0], [0, 1, 0, 0], ids=["p"] * 4, clocks=[0, 0, 1, 1])
+    with pytest.raises(InputError, match="could follow several others"):
+        stays_of(over, "M")
 
 
 def test_weights_are_rows_repeated() -> None:
