@@ -282,7 +282,7 @@ def test_a_copy_predicts_the_same() -> None:
 
 
 @given(order=st.randoms(use_true_random=False), names=st.permutations(["Finance", "HR", "Z"]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_order_of_rows_and_names_of_groups_change_nothing(order: Any, names: list[str]) -> None:
     X, y = people(150)
     rows = list(range(len(X)))

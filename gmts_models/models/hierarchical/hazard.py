@@ -27,7 +27,7 @@ class HierarchicalHazard(PartiallyPooled):
 
     Parameters
     ----------
-    by, slopes, crossed, prior_sd, encoder, alpha : as for `HierarchicalCox`.
+    by, slopes, crossed, prior_sd, encoder : as for `HierarchicalCox`.
     time_basis : how the hazard changes with time: "spline", "steps", "log" or "linear", as for
         `DiscreteTimeHazard`. Months in which nobody leaves do no harm.
     time_df : columns of a spline, or of steps.
@@ -35,6 +35,8 @@ class HierarchicalHazard(PartiallyPooled):
         of continuous time, seen by the month.
     width : months in a period, if these are not to be months.
     until : the last period to learn from and to predict; later departures are censored at its end.
+    alpha : ridge penalty on the coefficients, and on those of the columns of the period, as for
+        `DiscreteTimeHazard`. Above 0 it keeps them finite where everybody leaves in the last.
 
     Attributes
     ----------
@@ -100,6 +102,7 @@ class HierarchicalHazard(PartiallyPooled):
             width=self.width,
             until=self.until,
             penalty=penalty,
+            baseline_penalty=self._baseline_penalty(),
             names=self.terms_,
         )
 
@@ -136,3 +139,7 @@ class HierarchicalHazard(PartiallyPooled):
     def _baseline(self, months: Floats) -> Floats:
         """Return (q, b) the intercept and the columns of months (q,)."""
         return np.column_stack([np.ones(len(months)), self.time_basis_.columns(months)])
+
+    def _baseline_penalty(self) -> Floats:
+        """Return (b,) the ridge penalty of the baseline's columns; none of the intercept's."""
+        return np.append(0.0, np.full(len(self.time_basis_.centre), float(self.alpha)))

@@ -1,0 +1,548 @@
+"""Models in which groups borrow strength: limits, known truths, and what they may show."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from checkable import run_checks
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.preprocessing import FunctionTransformer
+
+from gmts_models.errors import FitError, InputError
+from gmts_models.models.grouped import Grouped
+from gmts_models.models.hazards.discrete_time import DiscreteTimeHazard
+from gmts_models.models.hierarchical.cox import HierarchicalCox
+from gmts_models.models.hierarchical.hazard import HierarchicalHazard
+from gmts_models.models.missing.multiple_imputation import MultipleImputation
+from gmts_models.models.pipeline import RiskPipeline
+from gmts_models.models.survival.cox import CoxPH
+from gmts_models.models.survival.kaplan_meier import KaplanMeier
+from gmts_models.outcome import Outcome
+
+MONTHS = [6.0, 12.0, 24.0]
+NARROW = 1e-6  # a prior under which groups do not differ
+EFFECTS = {"Analysis": 0.9, "Finance": -0.5, "HR": 0.0, "Policy": 0.4, "Strategy": -0.8}
+BOTH = [HierarchicalCox(ties="breslow"), HierarchicalHazard()]
+
+
+def people(
+    n: int = 400, seed: int = 11, *, slope: float = 0.0, share: Any = None
+) -> tuple[pd.DataFrame, Outcome]:
+    """Five specialisms of known effects, whole months, an index that does not count from 0."""
+    rng = np.random.default_rng(seed)
+    names = list(EFFECTS)
+    X = pd.DataFrame(
+        {
+            "score": rng.normal(size=n).round(1),
+            "specialism": rng.choice(names, n, p=share),
+            "region": rng.choice(["North", "South", "West"], n),
+            "flag": rng.random(n) < 0.4,
+        },
+        index=np.arange(50, 50 + n),
+    )
+    effect = X["specialism"].map(EFFECTS)
+    steep = 0.5 + slope * X["specialism"].map(dict(zip(names, np.linspace(-1, 1, 5), strict=True)))
+    time = np.ceil(rng.exponential(40 * np.exp(-steep * X["score"] - effect)))
+    lost = rng.integers(12, 61, n)
+    return X, Outcome(0, np.minimum(time, lost), time <= lost, index=X.index)
+
+
+def effect_of(model: Any, term: str = "specialism") -> pd.Series:
+    rows = model.groups_[model.groups_["term"] == term]
+    return rows.set_index("group")["estimate"]
+
+
+def true_effects() -> pd.Series:
+    truth = pd.Series(EFFECTS)
+    return truth - truth.mean()
+
+
+def test_where_groups_cannot_differ_it_is_the_fit_without_them() -> None:
+    X, y = people()
+    cox = HierarchicalCox(prior_sd=NARROW, strata="flag").fit(X, y)
+    plain = Grouped(CoxPH(strata="flag"), "full").fit(X, y)
+    np.testing.assert_allclose(cox.coef_, plain.estimator_.coef_, rtol=1e-5)
+    np.testing.assert_allclose(cox.covariance_, plain.estimator_.covariance_, rtol=1e-5)
+    # A posterior mean of the risk lies below the risk at the mean, by half a variance.
+    risk, at_mean = cox.predict_risk(X, MONTHS), plain.predict_risk(X, MONTHS)
+    np.testing.assert_allclose(risk, at_mean, atol=0.02)
+    own = cox.predict_risk_interval(X, MONTHS)
+    other = plain.predict_risk_interval(X, MONTHS)
+    np.testing.assert_allclose(own.lower, other.lower, atol=0.002)
+    np.testing.assert_allclose(own.upper, other.upper, atol=0.002)
+
+
+def test_where_groups_cannot_differ_hazards_of_months_are_those_without_them() -> None:
+    X, y = people()
+    for options in ({}, {"time_basis": "steps", "alpha": 5.0}, {"width": 3.0, "until": 8}):
+        given: dict[str, Any] = {"alpha": 1.0, **options}
+        model = HierarchicalHazard(prior_sd=NARROW, **given).fit(X, y)
+        plain = Grouped(DiscreteTimeHazard(**given), "full").fit(X, y)
+        np.testing.assert_allclose(model.coef_, plain.estimator_.coef_, rtol=1e-5)
+        risk, at_mean = model.predict_risk(X, MONTHS), plain.predict_risk(X, MONTHS)
+        np.testing.assert_allclose(risk, at_mean, atol=0.02)
+
+
+def test_where_groups_differ_widely_it_is_the_fit_with_their_columns() -> None:
+    X, y = people(3000)
+    cox = HierarchicalCox(prior_sd=50.0).fit(X, y)
+    dummies = CoxPH().fit(X, y)
+    at = dict(zip(dummies.terms_, dummies.coef_, strict=True))
+    effects = pd.Series({g: at.get(f"specialism_{g}", 0.0) for g in EFFECTS})
+    np.testing.assert_allclose(effect_of(cox), effects - effects.mean(), atol=0.02)
+    se = np.sqrt(dummies.covariance_[list(dummies.terms_).index("specialism_HR")].max())
+    found = cox.compare("HR", "Analysis")
+    assert np.log(found.ratio) == pytest.approx(at["specialism_HR"], abs=0.3 * se)
+
+
+@pytest.mark.parametrize("model", [*BOTH, HierarchicalHazard(link="cloglog", time_basis="steps")])
+def test_known_effects_of_groups_are_found(model: Any) -> None:
+    X, y = people(3000)
+    fitted = clone(model).fit(X, y)
+    np.testing.assert_allclose(effect_of(fitted), true_effects(), atol=0.15)
+    table = fitted.groups_.set_index("group")
+    inside = np.log(table["lower"]) < true_effects()
+    inside &= true_effects() < np.log(table["upper"])
+    assert inside.sum() >= 4
+    ranks = fitted.rank_probabilities()
+    assert ranks.index[ranks[1].argmax()] == "Strategy"
+    assert ranks.index[ranks[5].argmax()] == "Analysis"
+    np.testing.assert_allclose(ranks.sum(axis=0), 1)
+    np.testing.assert_allclose(ranks.sum(axis=1), 1)
+    spread = fitted.variance_.set_index("term").loc["specialism"]
+    assert spread["lower"] < np.std(list(EFFECTS.values()), ddof=1) < spread["upper"]
+
+
+def test_a_small_group_borrows_most() -> None:
+    X, y = people(600, share=[0.02, 0.32, 0.22, 0.22, 0.22])
+    table = HierarchicalCox().fit(X, y).groups_.set_index("group")
+    assert table["shrinkage"].idxmax() == "Analysis"
+    assert table.loc["Analysis", "shrinkage"] > 2 * table.loc["Finance", "shrinkage"]
+    assert table["se"].idxmax() == "Analysis"
+    assert table["shrinkage"].between(0, 1).all()
+
+
+def test_a_group_of_whom_nobody_leaves_has_an_effect() -> None:
+    X, y = people()
+    policy = np.asarray(X["specialism"] == "Policy")
+    quiet = Outcome(0, y.exit, y.left & ~policy, index=X.index)
+    with pytest.raises(FitError, match="'Policy' by itself"):
+        Grouped(CoxPH()).fit(X, quiet)
+    model = Grouped(CoxPH(), "partial").fit(X, quiet).estimator_
+    assert model.rank_probabilities().loc["Policy", 1] > 0.9
+    risk = model.predict_risk_interval(X[policy], [24])
+    assert ((risk.lower > 0) & (risk.risk < 0.2)).all()
+
+
+def test_a_comparison_is_the_same_from_both_sides() -> None:
+    X, y = people()
+    model = HierarchicalCox().fit(X, y)
+    one, other = model.compare("Policy", "HR"), model.compare("HR", "Policy")
+    assert one.ratio == pytest.approx(1 / other.ratio)
+    assert one.lower == pytest.approx(1 / other.upper)
+    assert one.higher == pytest.approx(1 - other.higher)
+    assert one.lower < one.ratio < one.upper
+    wide = model.compare("Policy", "HR", level=0.99)
+    assert wide.lower < one.lower < one.upper < wide.upper
+    table = effect_of(model)
+    assert np.log(one.ratio) == pytest.approx(table["Policy"] - table["HR"])
+    assert list(one.to_frame()) == ["term", "group", "against", "ratio", "lower", "upper", "higher"]
+
+
+@pytest.mark.parametrize("model", BOTH)
+def test_a_group_that_was_not_seen_is_less_sure(model: Any) -> None:
+    X, y = people()
+    fitted = clone(model).fit(X, y)
+    row = X.head(1)
+    unseen = fitted.predict_risk_interval(row.assign(specialism="Astronomy"), MONTHS)
+    width = unseen.upper - unseen.lower
+    risks = []
+    for group in EFFECTS:
+        found = fitted.predict_risk_interval(row.assign(specialism=group), MONTHS)
+        assert (found.upper - found.lower < width).all()
+        assert ((found.lower < found.risk) & (found.risk < found.upper)).all()
+        risks.append(found.risk)
+    assert (np.min(risks, axis=0) < unseen.risk).all()
+    assert (unseen.risk < np.max(risks, axis=0)).all()
+    assert unseen.method == "posterior"
+    narrow = fitted.predict_risk_interval(row, MONTHS, level=0.5)
+    wide = fitted.predict_risk_interval(row, MONTHS, level=0.95)
+    assert (narrow.upper - narrow.lower < wide.upper - wide.lower).all()
+    np.testing.assert_array_equal(narrow.risk, fitted.predict_risk(row, MONTHS))
+
+
+@pytest.mark.parametrize("gap", [None, np.nan, pd.NA])
+def test_a_missing_label_is_a_group_where_training_had_any(gap: Any) -> None:
+    X, y = people()
+    gaps = X.assign(specialism=X["specialism"].where(X["specialism"] != "HR", gap))
+    model = HierarchicalCox().fit(gaps, y)
+    assert "missing" in list(model.groups_["group"])
+    named = HierarchicalCox().fit(X, y)
+    np.testing.assert_allclose(
+        model.predict_risk(gaps, MONTHS), named.predict_risk(X, MONTHS), rtol=1e-6
+    )
+    new = X.head(2).assign(specialism=[gap, "Astronomy"], score=0.0, region="North", flag=False)
+    risk = named.predict_risk(new, MONTHS)
+    np.testing.assert_allclose(risk[0], risk[1])
+
+
+def test_slopes_that_differ_are_found() -> None:
+    X, y = people(3000, slope=0.5)
+    X["score"] = X["score"] * 10 + 30  # a slope is per unit of its column
+    model = HierarchicalCox(slopes=["score"]).fit(X, y)
+    slopes = effect_of(model, "score by specialism")
+    np.testing.assert_allclose(slopes, np.linspace(-0.05, 0.05, 5), atol=0.015)
+    spread = model.variance_.set_index("term").loc["score by specialism"]
+    assert spread["lower"] < 0.05 * np.std(np.linspace(-1, 1, 5), ddof=1) < spread["upper"]
+    at = dict(zip(model.terms_, model.coef_, strict=True))
+    assert at["score"] == pytest.approx(0.05, abs=0.02)
+    found = model.compare("Strategy", "Analysis", term="score by specialism")
+    assert found.lower < np.exp(0.1) < found.upper
+    assert found.higher > 0.99
+    ranks = model.rank_probabilities("score by specialism")
+    assert ranks.loc["Analysis", 1] > 0.8
+
+
+def test_slopes_may_be_of_flags_and_text_and_have_gaps() -> None:
+    X, y = people(600)
+    X["score"] = X["score"].where(np.arange(len(X)) % 7 > 0)
+    X["region"] = X["region"].where(np.arange(len(X)) % 11 > 0, None)
+    model = HierarchicalCox(slopes=("score", "flag", "region")).fit(X, y)
+    pairs = model.groups_[model.groups_["term"] == "region by specialism"]["group"]
+    assert {"HR | North", "HR | missing"} <= set(pairs)
+    assert list(model.variance_["term"]) == [
+        "specialism",
+        "score by specialism",
+        "flag by specialism",
+        "region by specialism",
+    ]
+    new = X.head(4).assign(region=["Moon", "North", None, "West"], score=[np.nan, 1, 2, 3])
+    risk = model.predict_risk(new, MONTHS)
+    assert np.isfinite(risk).all()
+    twin = X.head(1).assign(score=np.nan)
+    mean = X.head(1).assign(score=X["score"].mean())
+    apart = model.predict_risk(twin, [12]) / model.predict_risk(mean, [12])
+    assert apart == pytest.approx(1, abs=0.3)  # but for the indicator of the gap
+
+
+def test_crossed_groups_are_found_beside_the_others() -> None:
+    X, y = people(3000)
+    rng = np.random.default_rng(3)
+    year = rng.integers(2015, 2021, len(X))
+    time = rng.exponential(
+        40 * np.exp(-true_effects()[X["specialism"]].to_numpy() - 0.3 * (year % 2))
+    )
+    y = Outcome(0, np.minimum(np.ceil(time), 48), time <= 48, index=X.index)
+    model = HierarchicalCox(crossed=("cohort_year", "region")).fit(X.assign(cohort_year=year), y)
+    assert list(model.variance_["term"]) == ["specialism", "cohort_year", "region"]
+    years = effect_of(model, "cohort_year")
+    assert list(years.index) == [str(each) for each in range(2015, 2021)]
+    np.testing.assert_allclose(years, 0.3 * (np.arange(2015, 2021) % 2) - 0.15, atol=0.12)
+    np.testing.assert_allclose(effect_of(model), true_effects(), atol=0.15)
+    assert model.terms_ == ("score", "flag")  # no column of the groups has a coefficient
+    assert model.compare(2015, 2016.0, term="cohort_year").higher > 0.9
+    same = HierarchicalCox(crossed="region").fit(X, y)
+    assert list(same.variance_["term"]) == ["specialism", "region"]
+
+
+def test_several_columns_name_a_group_together() -> None:
+    X, y = people()
+    together = X.assign(both=X["specialism"] + " | " + X["region"])
+    model = HierarchicalCox(by=("specialism", "region")).fit(X, y)
+    one = HierarchicalCox(by="both").fit(together.drop(columns=["specialism", "region"]), y)
+    assert list(model.variance_["term"]) == ["specialism | region"]
+    np.testing.assert_allclose(
+        model.predict_risk(X, MONTHS), one.predict_risk(together, MONTHS), rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("model", [*BOTH, HierarchicalCox(slopes="score", ties="breslow")])
+def test_a_weight_of_two_is_the_row_twice(model: Any) -> None:
+    X, y = people()
+    weight = np.random.default_rng(2).integers(0, 3, len(X))
+    weighted = clone(model).fit(X, y, sample_weight=pd.Series(weight))
+    rows = np.repeat(np.arange(len(X)), weight)
+    twice = clone(model).fit(X.iloc[rows].reset_index(drop=True), _again(y, rows))
+    np.testing.assert_allclose(
+        weighted.predict_risk(X, MONTHS), twice.predict_risk(X, MONTHS), rtol=1e-3
+    )
+    np.testing.assert_allclose(weighted.groups_["estimate"], twice.groups_["estimate"], atol=1e-3)
+
+
+def _again(y: Outcome, rows: npt.NDArray[Any]) -> Outcome:
+    return Outcome(y.entry[rows], y.exit[rows], y.event[rows])
+
+
+@pytest.mark.parametrize("model", [HierarchicalCox(), HierarchicalHazard()])
+def test_cutting_follow_up_into_rows_changes_nothing(model: Any) -> None:
+    X, y = people(150)
+    half = np.floor(y.exit / 2)
+    ids = np.r_[np.arange(len(X)), np.arange(len(X))]
+    kept = np.r_[half > 0, half >= 0]
+    cut = Outcome(
+        np.r_[np.zeros(len(X)), half][kept],
+        np.r_[half, y.exit][kept],
+        np.r_[np.zeros(len(X), int), y.event][kept],
+        ids=ids[kept],
+    )
+    both = pd.concat([X, X])[kept].reset_index(drop=True)
+    alike = {"rtol": 1e-4} if isinstance(model, HierarchicalCox) else {"rtol": 1e-3}
+    np.testing.assert_allclose(
+        clone(model).fit(both, cut).predict_risk(X, MONTHS),
+        clone(model).fit(X, y).predict_risk(X, MONTHS),
+        **alike,
+    )
+
+
+@pytest.mark.parametrize("model", [HierarchicalCox(), HierarchicalHazard()])
+def test_late_entry_is_respected(model: Any) -> None:
+    X, y = people(4000)
+    entry = np.random.default_rng(1).integers(0, 13, len(X)).astype(float)
+    seen = np.flatnonzero(y.exit > entry)
+    late = Outcome(entry[seen], y.exit[seen], y.event[seen])
+    fitted = clone(model).fit(X.iloc[seen].reset_index(drop=True), late)
+    whole = clone(model).fit(X, y)
+    np.testing.assert_allclose(effect_of(fitted), effect_of(whole), atol=0.1)
+    risk, expected = fitted.predict_risk(X, [24]).mean(), whole.predict_risk(X, [24]).mean()
+    assert risk == pytest.approx(expected, abs=0.02)
+
+
+def test_months_without_departures_and_the_first_day() -> None:
+    X, y = people()
+    exit_ = np.where(y.left, np.ceil(y.exit / 6) * 6, 66)
+    exit_[:9] = 0
+    left = y.left | (np.arange(len(X)) < 9)
+    model = HierarchicalHazard().fit(X, Outcome(0, exit_, left, index=X.index))
+    last = model.predict_risk(X, [0, 0.5, 1, 65, 66, 66.5])
+    assert (last[:, 0] == 0).all()
+    assert ((last[:, 1] > 0) & (last[:, 1] < last[:, 2])).all()
+    assert np.isfinite(last[:, 4]).all()
+    assert np.isnan(last[:, 5]).all()
+    at_one = np.where(exit_ == 0, 1.0, exit_)
+    same = HierarchicalHazard().fit(X, Outcome(0, at_one, left, index=X.index))
+    np.testing.assert_allclose(same.predict_risk(X, MONTHS), model.predict_risk(X, MONTHS))
+
+
+def test_past_the_follow_up_nothing_is_said() -> None:
+    X, y = people()
+    short = np.asarray(X["flag"])
+    cut = Outcome(
+        0,
+        np.where(short, np.minimum(y.exit, 10), y.exit),
+        y.left & (~short | (y.exit <= 10)),
+        index=X.index,
+    )
+    model = HierarchicalCox(strata="flag").fit(X, cut)
+    found = model.predict_risk_interval(X, [6, 24])
+    np.testing.assert_array_equal(np.isnan(found.risk[:, 1]), short)
+    np.testing.assert_array_equal(np.isnan(found.upper[:, 1]), short)
+    assert np.isfinite(found.risk[:, 0]).all()
+    ends = HierarchicalHazard(until=18).fit(X, y).predict_risk(X, [18, 19])
+    assert np.isnan(ends[:, 1]).all()
+    assert np.isfinite(ends[:, 0]).all()
+    quarters = HierarchicalHazard(width=3.0).fit(X, y).predict_risk(X, [24])
+    months = HierarchicalHazard().fit(X, y).predict_risk(X, [24])
+    np.testing.assert_allclose(quarters, months, atol=0.05)
+
+
+def test_partial_pooling_takes_the_options_over() -> None:
+    X, y = people()
+    cox = Grouped(CoxPH(alpha=2.0, ties="breslow", strata="region"), "partial").fit(X, y)
+    own = HierarchicalCox(alpha=2.0, ties="breslow", strata="region").fit(X, y)
+    assert isinstance(cox.estimator_, HierarchicalCox)
+    np.testing.assert_array_equal(cox.predict_risk(X, MONTHS), own.predict_risk(X, MONTHS))
+    np.testing.assert_array_equal(
+        cox.predict_risk_interval(X, MONTHS).upper, own.predict_risk_interval(X, MONTHS).upper
+    )
+    options: dict[str, Any] = {"time_basis": "steps", "time_df": 2, "width": 2.0, "until": 20}
+    hazard = Grouped(DiscreteTimeHazard(**options), "partial", by="region").fit(X, y)
+    same = HierarchicalHazard(by="region", alpha=1.0, **options).fit(X, y)
+    assert isinstance(hazard.estimator_, HierarchicalHazard)
+    np.testing.assert_array_equal(hazard.predict_risk(X, MONTHS), same.predict_risk(X, MONTHS))
+
+
+def test_a_model_without_a_partial_form_is_refused_by_name() -> None:
+    X, y = people()
+    refused = {
+        "KaplanMeier has": KaplanMeier(by=None),
+        "RiskPipeline has": RiskPipeline([("model", CoxPH())]),
+        r"CoxPH\(robust=True\) has": CoxPH(robust=True),
+        r"DiscreteTimeHazard\(by_cause=True\) has": DiscreteTimeHazard(by_cause=True),
+        r"DiscreteTimeHazard\(time_varying=\.\.\.\) has": DiscreteTimeHazard(time_varying=["flag"]),
+        r'time_basis="months"\) has': DiscreteTimeHazard(time_basis="months"),
+        r"DiscreteTimeHazard\(KaplanMeier\(\)\) has": DiscreteTimeHazard(KaplanMeier()),
+        "HierarchicalCox has": HierarchicalCox(),
+    }
+    for message, model in refused.items():
+        with pytest.raises(InputError, match=f"{message} no partially pooled form: CoxPH and Disc"):
+            Grouped(model, "partial").fit(X, y)
+
+
+def test_groups_may_be_all_that_is_known() -> None:
+    X, y = people()
+    for model in BOTH:
+        fitted = clone(model).fit(X[["specialism"]], y)
+        assert fitted.coef_.shape == (0,)
+        assert fitted.summary().empty
+        assert np.ptp(fitted.predict_risk(X, [24])) > 0.1
+        one = clone(model).fit(X.assign(specialism="HR")[["specialism"]], y)
+        assert one.groups_["estimate"].tolist() == pytest.approx([0.0])
+
+
+def test_what_is_shown_of_groups_counts_nobody() -> None:
+    X, y = people()
+    model = HierarchicalCox(slopes="score").fit(X, y)
+    assert list(model.groups_) == [
+        "term",
+        "group",
+        "estimate",
+        "se",
+        "ratio",
+        "lower",
+        "upper",
+        "shrinkage",
+    ]
+    assert list(model.variance_) == ["term", "sd", "lower", "upper"]
+    np.testing.assert_allclose(model.groups_["ratio"], np.exp(model.groups_["estimate"]))
+    assert (model.groups_["lower"] < model.groups_["ratio"]).all()
+    sums = model.groups_.groupby("term")["estimate"].sum()
+    np.testing.assert_allclose(sums, 0, atol=1e-9)
+    summary = model.summary(level=0.9)
+    assert list(summary["term"]) == list(model.terms_)
+    assert (summary["lower"] < summary["ratio"]).all()
+
+
+def test_a_fitted_model_holds_no_rows_of_people() -> None:
+    for model in (HierarchicalCox(), HierarchicalHazard()):
+        small, large = (len(pickle.dumps(clone(model).fit(*people(n)))) for n in (300, 3000))
+        assert large < small * 1.3
+    X, y = people()
+    fitted = HierarchicalCox(slopes="score").fit(X, y)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.predict_risk(X, MONTHS), fitted.predict_risk(X, MONTHS))
+    assert again.compare("HR", "Policy") == fitted.compare("HR", "Policy")
+
+
+def test_mistakes_are_told_as_such() -> None:
+    X, y = people()
+    wrong: list[tuple[Any, str]] = [
+        (HierarchicalCox(by="nothing"), "no column 'nothing'"),
+        (HierarchicalCox(crossed="nothing"), "no column 'nothing'"),
+        (HierarchicalCox(slopes="nothing"), "no column 'nothing'"),
+        (HierarchicalCox(strata="nothing"), "no column 'nothing'"),
+        (HierarchicalCox(by=()), "names the group"),
+        (HierarchicalCox(crossed=("region", "region")), "names the group"),
+        (HierarchicalCox(crossed="specialism"), "two roles"),
+        (HierarchicalCox(slopes="specialism"), "two roles"),
+        (HierarchicalCox(slopes="region", crossed="region"), "two roles"),
+        (HierarchicalCox(strata="specialism"), "strata are groups too"),
+        (HierarchicalCox(crossed="region", strata="region"), "strata are groups too"),
+        (HierarchicalCox(prior_sd=0), "prior_sd must be"),
+        (HierarchicalCox(prior_sd=np.inf), "prior_sd must be"),
+        (HierarchicalCox(prior_sd="wide"), "prior_sd must be"),  # type: ignore[arg-type]
+        (HierarchicalCox(alpha=-1), "alpha must be"),
+        (HierarchicalCox(ties="exact"), "ties must be"),  # type: ignore[arg-type]
+        (HierarchicalHazard(time_basis="months"), "time_basis must be"),  # type: ignore[arg-type]
+        (HierarchicalHazard(link="probit"), "link must be"),  # type: ignore[arg-type]
+        (HierarchicalHazard(width=0), "width must be"),
+        (HierarchicalHazard(until=0), "until must be"),
+        (HierarchicalHazard(time_df=0), "whole number"),
+    ]
+    for model, message in wrong:
+        with pytest.raises(InputError, match=message):
+            model.fit(X, y)
+    fitted = HierarchicalCox(strata="region").fit(X, y)
+    with pytest.raises(InputError, match="1 strata were not in the training rows"):
+        fitted.predict_risk(X.assign(region="Moon"), [12])
+    with pytest.raises(InputError, match="no group 'Astronomy'"):
+        fitted.compare("HR", "Astronomy")
+    with pytest.raises(InputError, match="no term 'region'"):
+        fitted.rank_probabilities("region")
+    with pytest.raises(InputError, match="level"):
+        fitted.predict_risk_interval(X, [12], level=1.5)
+    with pytest.raises(FitError, match="does not vary"):
+        HierarchicalCox(slopes="score").fit(X.assign(score=1.0), y)
+    stays = Outcome(0, y.exit, np.zeros(len(X), int), index=X.index)
+    for each in BOTH:
+        with pytest.raises(FitError, match="nobody leaves"):
+            clone(each).fit(X, stays)
+
+
+def test_it_lives_in_pipelines_searches_and_imputations() -> None:
+    X, y = people()
+    search = GridSearchCV(
+        Grouped(CoxPH(), "partial"),
+        {"estimator__alpha": [0.1, 1.0], "pooling": ["partial", "full"]},
+        cv=GroupKFold(3),
+    ).fit(X, y, groups=y.people)
+    assert search.best_params_["pooling"] == "partial"
+    pipeline = RiskPipeline([("same", FunctionTransformer()), ("model", HierarchicalCox())])
+    plain = HierarchicalCox().fit(X, y)
+    np.testing.assert_array_equal(
+        pipeline.fit(X, y).predict_risk(X, MONTHS), plain.predict_risk(X, MONTHS)
+    )
+    gaps = X.assign(score=X["score"].where(np.arange(len(X)) % 7 > 0))
+    imputed = MultipleImputation(HierarchicalCox(), m=2, iterations=4).fit(gaps, y)
+    assert list(imputed.terms_) == list(plain.terms_)
+    assert np.isfinite(imputed.predict_risk(gaps, [12])).all()
+
+
+@given(order=st.randoms(use_true_random=False), names=st.permutations(list("abcde")))
+@settings(max_examples=5, deadline=None)
+def test_order_of_rows_and_names_of_groups_change_nothing(order: Any, names: list[str]) -> None:
+    X, y = people(120)
+    rows = list(range(len(X)))
+    order.shuffle(rows)
+    renamed = X.assign(specialism=X["specialism"].map(dict(zip(EFFECTS, names, strict=True))))
+    for model in BOTH:
+        expected = clone(model).fit(X, y).predict_risk(X, MONTHS)
+        got = clone(model).fit(renamed.iloc[rows], y[rows]).predict_risk(renamed, MONTHS)
+        np.testing.assert_allclose(got, expected, rtol=1e-4)
+
+
+@given(data=st.data())
+@settings(max_examples=10, deadline=None)
+def test_risk_is_a_growing_probability(data: Any) -> None:
+    n = data.draw(st.integers(20, 60))
+    whole = st.lists(st.integers(0, 4), min_size=n, max_size=n)
+    X = pd.DataFrame(
+        {
+            "specialism": [f"g{each}" for each in data.draw(whole)],
+            "score": np.asarray(data.draw(whole), dtype=float),
+            "other": np.arange(n) % 3 / 1.0,
+        }
+    )
+    exit_ = np.asarray(data.draw(whole)) * 3.0 + 1
+    left = np.asarray(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    left[0], exit_[1], left[1] = True, 20.0, False
+    y = Outcome(0, exit_, left)
+    for model in (HierarchicalCox(alpha=1.0), HierarchicalHazard(alpha=1.0, time_basis="linear")):
+        found = clone(model).fit(X, y).predict_risk_interval(X, [0, 1, 2.5, 7, 13, 20])
+        assert ((found.risk >= 0) & (found.risk <= 1)).all()
+        assert (np.diff(found.risk, axis=1) >= -1e-12).all()
+        # A mean may lie outside equal tails, where nearly all is certain.
+        assert ((found.lower >= 0) & (found.lower <= found.upper) & (found.upper <= 1)).all()
+        assert (found.risk[:, 0] == 0).all()
+
+
+@pytest.mark.filterwarnings("ignore")  # of the checks' own numbers
+@pytest.mark.parametrize(
+    "model",
+    [
+        HierarchicalCox(by="x0", alpha=1.0, ties="breslow"),
+        HierarchicalHazard(by="x0", alpha=1.0),
+        Grouped(CoxPH(alpha=1.0, ties="breslow"), "partial", by="x0"),
+    ],
+)
+def test_scikit_learn_s_checks_pass(model: Any) -> None:
+    failed = {name for name, each in run_checks(model).items() if each[0] == "failed"}
+    # This check's frame has no column x0.
+    assert failed == {"check_sample_weights_pandas_series"}
