@@ -60,6 +60,8 @@ def _learned(estimator: Any) -> dict[str, dict[str, Any]]:
     """Return kind and labels by column, of the first design that knows it."""
     learned: dict[str, dict[str, Any]] = {}
     for design in designs(estimator, set()):
+        if design.kinds.keys() <= learned.keys():
+            continue  # one of many refits
         encoder = write_encoder(design.encoder)
         columns = (encoder or {}).get("columns") or []
         labels = {each["name"]: each["labels"] for each in columns if "labels" in each}

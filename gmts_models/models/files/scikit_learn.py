@@ -23,7 +23,7 @@ from gmts_models.errors import DataError, InputError
 from gmts_models.models.files.arrays import AS_SAVED, read_array, read_members
 from gmts_models.models.files.trees import check_trees, walk
 
-_ESTIMATORS = {
+LISTED = {
     "sklearn.calibration": ("CalibratedClassifierCV",),
     "sklearn.compose": ("ColumnTransformer",),
     "sklearn.decomposition": ("PCA",),
@@ -127,9 +127,7 @@ _PLAIN_TYPES = frozenset(f"builtins.{name}" for name in ("bool", "float", "int",
 def _allowed() -> dict[str, frozenset[str]]:
     """Return the classes that each of skops' loaders may name."""
     public = [
-        getattr(import_module(module), name)
-        for module, names in _ESTIMATORS.items()
-        for name in names
+        getattr(import_module(module), name) for module, names in LISTED.items() for name in names
     ]
     estimators = frozenset(f"{each.__module__}.{each.__qualname__}" for each in public)
     return {name: frozenset(kinds) for name, kinds in _BY_LOADER.items()} | {

@@ -98,15 +98,24 @@ EXAMPLES: dict[str, list[Callable[[], Any]]] = {
     "SplineAFT": [SplineAFT],
     "HorizonClassifier": [
         horizons,
-        lambda: horizons(LogisticRegression(C=0.5)),
+        lambda: horizons(LogisticRegression(C=0.5), calibration="platt", folds=3),
         lambda: horizons(trees(), encoder=make_encoder(impute=False)),
         lambda: horizons(forest()),
+        lambda: horizons(calibration="isotonic", censoring="cox", folds=3),
+        lambda: horizons(censoring="pseudo"),
     ],
-    "MultipleImputation": [lambda: MultipleImputation(CoxPH(), m=2, iterations=4)],
+    "MultipleImputation": [
+        lambda: MultipleImputation(CoxPH(), m=2, iterations=4),
+        lambda: MultipleImputation(KaplanMeier(), m=2, iterations=4, columns=["region"]),
+    ],
     "RiskPipeline": [
         lambda: RiskPipeline([("encode", make_encoder()), ("model", CoxPH())]),
     ],
-    "Grouped": [lambda: Grouped(CoxPH(alpha=1.0))],
+    "Grouped": [
+        lambda: Grouped(CoxPH(alpha=1.0)),
+        lambda: Grouped(CoxPH(), pooling="full"),
+        lambda: Grouped(CoxPH(), pooling="partial"),
+    ],
     "HierarchicalCox": [
         HierarchicalCox,
         lambda: HierarchicalCox(slopes=("age",), crossed=("region",)),
@@ -117,6 +126,7 @@ EXAMPLES: dict[str, list[Callable[[], Any]]] = {
     "CoxTimeEffects": [lambda: CoxTimeEffects(effects={"age": "log"})],
     "DiscreteTimeHazard": [
         DiscreteTimeHazard,
+        lambda: DiscreteTimeHazard(time_basis="steps", time_varying=("age",), width=3.0),
         lambda: DiscreteTimeHazard(by_cause=True),
         lambda: DiscreteTimeHazard(trees()),
         lambda: DiscreteTimeHazard(forest()),
@@ -127,7 +137,7 @@ EXAMPLES: dict[str, list[Callable[[], Any]]] = {
         )
     ],
     "Tuned": [lambda: Tuned(CoxPH(), {"alpha": [0.5, 2.0]}, horizons=(6, 12), folds=2)],
-    "Bootstrapped": [lambda: Bootstrapped(CoxPH(alpha=1.0), repetitions=25)],
+    "Bootstrapped": [lambda: Bootstrapped(CoxPH(alpha=1.0), repetitions=20)],
     "CauseSpecificCox": [lambda: CauseSpecificCox(alpha=1.0, strata="specialism")],
     "FineGray": [lambda: FineGray(alpha=1.0)],
     "ConformalTime": [lambda: ConformalTime(CoxPH(alpha=1.0), folds=2)],

@@ -85,6 +85,13 @@ def answers(model: Any) -> list[Any]:
     return given
 
 
+def summary_of(model: Any) -> pd.DataFrame | None:
+    """Return the table of a model, if it has one."""
+    with suppress(InputError):  # around an estimator without coefficients
+        return model.summary() if hasattr(model, "summary") else None
+    return None
+
+
 @pytest.mark.parametrize(("name", "number"), _CASES)
 def test_a_loaded_model_says_the_same_to_the_bit(name: str, number: int, tmp_path: Path) -> None:
     model = fitted(name, number)
@@ -94,8 +101,8 @@ def test_a_loaded_model_says_the_same_to_the_bit(name: str, number: int, tmp_pat
     said = answers(model)
     for before, after in zip(said, answers(loaded), strict=True):
         assert before.tobytes() == after.tobytes()
-    if hasattr(model, "summary"):
-        assert loaded.summary().equals(model.summary())
+    if (summary := summary_of(model)) is not None:
+        assert loaded.summary().equals(summary)
     # Once more, of what was loaded: nothing is lost on the way.
     again = load_model(save_model(loaded, tmp_path / "again"))
     assert answers(again)[0].tobytes() == said[0].tobytes()
