@@ -206,6 +206,7 @@ class GeneralisedGammaSpec(Fitted):
 
     kind: Literal["generalised_gamma_aft"] = "generalised_gamma_aft"
     name: ModelName = "generalised_gamma_aft"
+    alpha: Penalty = 0.0
 
 
 class SplineSpec(Fitted):
@@ -213,6 +214,7 @@ class SplineSpec(Fitted):
 
     kind: Literal["spline_aft"] = "spline_aft"
     name: ModelName = "spline_aft"
+    alpha: Penalty = 0.0
     knots: Annotated[int, Field(ge=2, le=8)] = 3
     """Knots of the spline; 2: Weibull."""
 

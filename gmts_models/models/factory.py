@@ -157,9 +157,9 @@ def _bare(spec: ModelSpec, horizons: tuple[float, ...], seed: int) -> Any:
         case LogLogisticSpec():
             return LogLogisticAFT(alpha=spec.alpha)
         case GeneralisedGammaSpec():
-            return GeneralisedGammaAFT()
+            return GeneralisedGammaAFT(alpha=spec.alpha)
         case SplineSpec():
-            return SplineAFT(knots=spec.knots)
+            return SplineAFT(knots=spec.knots, alpha=spec.alpha)
         case DiscreteTimeHazardSpec():
             return _hazard(spec, seed)
         case HierarchicalHazardSpec():
