@@ -16,6 +16,7 @@ from gmts_models.models.encoding import Design
 from gmts_models.models.exits.seen_causes import causes_seen, of_all_causes
 from gmts_models.models.exits.stays import stays_of
 from gmts_models.models.exits.unknown_causes import (
+    CauseRows,
     UnknownCauses,
     covariance_with_shares,
     rows_by_cause,
@@ -36,8 +37,8 @@ from gmts_models.models.survival.cox_design import (
     label_codes,
     ridge,
 )
-from gmts_models.outcome import Floats, Outcome
-from gmts_models.stats.competing.fine_gray import fit_fine_gray
+from gmts_models.outcome import Floats, Ints, Outcome
+from gmts_models.stats.competing.fine_gray import FineGrayFit, fit_fine_gray
 from gmts_models.stats.competing.fine_gray_prediction import fine_gray_curves
 from gmts_models.stats.competing.fine_gray_together import predict_fine_gray_together
 from gmts_models.stats.competing.fine_gray_variance import score_influence
@@ -76,8 +77,12 @@ class FineGray(RiskMixin, BaseEstimator):  # type: ignore[misc]
     -----
     The fits of the causes know nothing of each other, so that one person's incidences may add up to
     more than 1. From the month in which they would, they stop growing: the risk is 1 in that month,
-    and no horizon has more. Up to there they are those of the separate fits. Risk is NaN past the
-    last time observed in the stratum.
+    and no horizon has more. Up to there they are those of the separate fits. Of the 2,158 trainees
+    of the synthetic scheme (11 attributes, four causes) it befalls none by month 36, one by 60 and
+    seven by 96. Risk is NaN past the last time observed in the stratum.
+
+    The rows of one person may begin anew after a gap, or on another clock: each stretch is a stay
+    of its own.
 
     There is no interval of its own: the weights, baselines and coefficients of all causes move
     together, and only refits to people drawn again show by how much (`Bootstrapped`).
@@ -139,39 +144,56 @@ class FineGray(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self._seen, event = causes_seen(ready.event)
         k, p, spread = len(self.causes_), len(self.terms_), self.design_.spread
         self.coef_, self.covariance_ = np.full((k, p), np.nan), np.full((k, p, p), np.nan)
-        curves = []
-        for number, cause in enumerate(self._seen, start=1):
-            try:
-                found = fit_fine_gray(
-                    ready.X,
-                    ready.exit,
-                    event,
-                    ready.entry,
-                    ready.weight,
-                    strata[ready.row],
-                    ready.people,
-                    cause=number,
-                    ids=stays[ready.row] * (1 + k) + ready.part,
-                    censoring_strata=groups[ready.row],
-                    ties=self.ties,
-                    censoring_ties=self.censoring_ties,
-                    penalty=ridge(alpha, p),
-                    names=self.terms_,
-                )
-            except FitError as error:
-                where = f"{self.causes_[cause]}: {error.where}"
-                raise FitError(error.what, where=where, fix=error.fix) from None
+        fits = [
+            self._fit_cause(
+                ready,
+                event,
+                number,
+                self.causes_[cause],
+                strata[ready.row],
+                groups[ready.row],
+                stays[ready.row] * (1 + k) + ready.part,
+                ridge(alpha, p),
+            )
+            for number, cause in enumerate(self._seen, start=1)
+        ]
+        for cause, found in zip(self._seen, fits, strict=True):
             self.coef_[cause] = found.coefficients / spread
-            covariance = found.covariance
-            if ready.shared is not None:
-                scores = score_influence(
-                    found.cox, found.seen, found.curves, found.weighted, "estimated"
-                )
-                covariance = covariance_with_shares(ready, scores, found.cox.covariance)
-            self.covariance_[cause] = covariance / np.outer(spread, spread)
-            curves.append(fine_gray_curves(found))
-        self._curves: tuple[CoxCurves, ...] = tuple(curves)
+            self.covariance_[cause] = _covariance(found, ready) / np.outer(spread, spread)
+        self._curves: tuple[CoxCurves, ...] = tuple(fine_gray_curves(found) for found in fits)
         return self
+
+    def _fit_cause(
+        self,
+        ready: CauseRows,
+        event: Ints,
+        number: int,
+        cause: str,
+        strata: Ints,
+        groups: Ints,
+        stays: Ints,
+        penalty: Floats | None,
+    ) -> FineGrayFit:
+        try:
+            return fit_fine_gray(
+                ready.X,
+                ready.exit,
+                event,
+                ready.entry,
+                ready.weight,
+                strata,
+                ready.people,
+                cause=number,
+                ids=stays,
+                censoring_strata=groups,
+                ties=self.ties,
+                censoring_ties=self.censoring_ties,
+                penalty=penalty,
+                names=self.terms_,
+            )
+        except FitError as error:
+            where = f"{cause}: {error.where}"
+            raise FitError(error.what, where=where, fix=error.fix) from None
 
     @property
     def design_(self) -> Design:
@@ -212,3 +234,13 @@ class FineGray(RiskMixin, BaseEstimator):  # type: ignore[misc]
             table.insert(0, "cause", self.causes_[cause])
             tables.append(table)
         return pd.concat(tables, ignore_index=True)
+
+
+def _covariance(fit: FineGrayFit, rows: CauseRows) -> Floats:
+    """Return the (p, p) robust covariance of the coefficients, NaN where there is one person."""
+    if len(np.unique(rows.people)) == 1:
+        return np.full_like(fit.covariance, np.nan)
+    if rows.shared is None:
+        return fit.covariance
+    scores = score_influence(fit.cox, fit.seen, fit.curves, fit.weighted, "estimated")
+    return covariance_with_shares(rows, scores, fit.cox.covariance)
