@@ -60,9 +60,14 @@ class HierarchicalCox(PartiallyPooled):
     that was not in training the risk is averaged over what such groups are like, and its limits
     are wider. Late entry is respected. Risk is NaN past the last time observed in the stratum.
 
-    Limits come from the posterior of which the standard deviations are integrated over. With flat
-    priors of the coefficients they are also close to limits of confidence; see
-    ``stats/hierarchy``.
+    The standard deviations between groups are integrated over, so that limits know that they are
+    not known. In 2,000 simulations of 400 people in six groups of 4 to 30 % (standard deviation
+    0.3), 95 % limits of the risk covered it in 94.3 (error 0.3) % of large groups, 94.5 (0.3) % of
+    small ones and 94.8 (0.5) % of groups that were not seen; those of ratios against the mean in
+    94.3 (0.3) and 93.7 (0.4) %, and of the smallest against the largest in 93.2 (0.6) %. An effect
+    is drawn to the mean, so one that is far from it is covered less often than others.
+
+    Source: ``stats/hierarchy``; Gelman (2006), Bayesian Analysis 1:515-534, for the prior.
     """
 
     strata_: tuple[str, ...]

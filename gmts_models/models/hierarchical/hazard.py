@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from gmts_models.errors import InputError
+from gmts_models.models.hazards.learning_rows import learning_rows
 from gmts_models.models.hazards.time_basis import TimeBasis, fit_time_basis
 from gmts_models.models.hierarchical.partially_pooled import PartiallyPooled
 from gmts_models.models.protocol import TrainingRows
-from gmts_models.outcome import Floats, Outcome
-from gmts_models.stats.hazards.person_periods import person_periods
+from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.hierarchy.hazard import fit_hierarchical_hazard
 from gmts_models.stats.hierarchy.result import HierarchicalFit
 from gmts_models.stats.hierarchy.terms import RandomTerm
@@ -43,6 +44,8 @@ class HierarchicalHazard(PartiallyPooled):
     coef_, covariance_, terms_, groups_, variance_, feature_names_in_ : as for `HierarchicalCox`;
         with "logit", ratios are of odds, and those of rare leaving nearly of hazards.
     time_basis_ : the columns of the period.
+    uncounted_ : departures, by weight, that are in no period of the fit: of people who came under
+        observation in the month that they left in, or past `until`.
 
     Notes
     -----
@@ -50,10 +53,11 @@ class HierarchicalHazard(PartiallyPooled):
     count (``stats/hazards/person_periods.py``). Departures on the first day count in the first
     month. Risk is NaN past the last month that anyone was followed in; within a month the
     cumulative hazard is a straight line. Terms, missing labels and groups that were not in training
-    are as for `HierarchicalCox`.
+    are as for `HierarchicalCox`, and limits with "cloglog" covered as often in its simulations.
     """
 
     time_basis_: TimeBasis
+    uncounted_: float
 
     def __init__(
         self,
@@ -86,21 +90,32 @@ class HierarchicalHazard(PartiallyPooled):
     ) -> HierarchicalFit:
         self._check()
         y = rows.y
-        first_day = y.left & (y.exit == 0)
-        end = np.where(first_day, self.width, y.exit)
-        self.time_basis_ = self._basis(y, end, rows.weight)
-        return fit_hierarchical_hazard(
+        learnt = learning_rows(
             matrix,
-            effects,
-            end,
-            y.left,
-            y.entry,
+            y,
             rows.weight,
-            y.people,
+            by_cause=False,
+            unknown_causes="refuse",
+            width=self.width,
+            until=self.until,
+        )
+        self.time_basis_ = fit_time_basis(
+            self.time_basis, learnt.departures, learnt.followed, df=self.time_df
+        )
+        self.uncounted_ = learnt.uncounted
+        first, last = learnt.spans.first, learnt.spans.last
+        own = np.flatnonzero(last > first)  # rows of no whole period say nothing
+        return fit_hierarchical_hazard(
+            matrix[own],
+            [_part(term, own) for term in effects],
+            last[own] * self.width,
+            learnt.spans.event[own] != 0,
+            first[own] * self.width,
+            None if rows.weight is None else rows.weight[own],
+            y.people[own],
             baseline=self._baseline,
             link=self.link,
             width=self.width,
-            until=self.until,
             penalty=penalty,
             baseline_penalty=self._baseline_penalty(),
             names=self.terms_,
@@ -129,13 +144,6 @@ class HierarchicalHazard(PartiallyPooled):
                 where="HierarchicalHazard(until=...)",
             )
 
-    def _basis(self, y: Outcome, end: Floats, weight: Floats | None) -> TimeBasis:
-        cut = person_periods(end, y.left, y.entry, y.people, width=self.width, until=self.until)
-        share = np.ones(len(cut.row)) if weight is None else weight[cut.row]
-        followed = np.bincount(cut.period - 1, share)
-        left = np.bincount(cut.period - 1, share * (cut.event != 0))
-        return fit_time_basis(self.time_basis, left, followed, df=self.time_df)
-
     def _baseline(self, months: Floats) -> Floats:
         """Return (q, b) the intercept and the columns of months (q,)."""
         return np.column_stack([np.ones(len(months)), self.time_basis_.columns(months)])
@@ -143,3 +151,8 @@ class HierarchicalHazard(PartiallyPooled):
     def _baseline_penalty(self) -> Floats:
         """Return (b,) the ridge penalty of the baseline's columns; none of the intercept's."""
         return np.append(0.0, np.full(len(self.time_basis_.centre), float(self.alpha)))
+
+
+def _part(term: RandomTerm, own: Ints) -> RandomTerm:
+    column = None if term.column is None else term.column[own]
+    return replace(term, codes=term.codes[own], column=column)

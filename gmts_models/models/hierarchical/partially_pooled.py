@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from gmts_models.errors import InputError
+from gmts_models.errors import FitError, InputError
 from gmts_models.models.coefficients import wald_table
 from gmts_models.models.encoding import Design, apply_design, fit_design
 from gmts_models.models.hierarchical.effect_tables import (
@@ -84,7 +84,13 @@ class PartiallyPooled(RiskMixin, BaseEstimator):  # type: ignore[misc]
             self.design_, matrix = fit_design(self.encoder, attributes, rows.weight)
         self.terms_ = () if self.design_ is None else self.design_.names
         effects = random_terms(self._layout, rows.X)
-        self._fitted = self._maximise(matrix, effects, rows, ridge(alpha, len(self.terms_)))
+        try:
+            self._fitted = self._maximise(matrix, effects, rows, ridge(alpha, len(self.terms_)))
+        except FitError as error:
+            if error.fix is None:
+                raise
+            fix = f"leave out or merge these columns, or add a ridge penalty: {name}(alpha=1.0)"
+            raise FitError(error.what, where=error.where, fix=fix) from error
         spread = np.empty(0) if self.design_ is None else self.design_.spread
         self.coef_ = self._fitted.coefficients.estimate / spread
         self.covariance_ = self._fitted.coefficients.covariance / np.outer(spread, spread)

@@ -16,8 +16,11 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.preprocessing import FunctionTransformer
 
-from gmts_models.errors import FitError, InputError
-from gmts_models.models.grouped import Grouped
+from gmts_models.data.synthetic.scheme import simulate_trainees
+from gmts_models.errors import FitError, InputError, NotEstimableError
+from gmts_models.evaluation.evaluate import evaluate
+from gmts_models.features.table import build_features
+from gmts_models.models.grouped import Grouped, Pooling
 from gmts_models.models.hazards.discrete_time import DiscreteTimeHazard
 from gmts_models.models.hierarchical.cox import HierarchicalCox
 from gmts_models.models.hierarchical.hazard import HierarchicalHazard
@@ -302,6 +305,26 @@ def test_cutting_follow_up_into_rows_changes_nothing(model: Any) -> None:
     )
 
 
+def test_a_month_in_which_rows_meet_is_kept() -> None:
+    X, y = people(200)
+    part = y.exit - 0.4  # the last row of each begins within the month of leaving
+    both = pd.concat([X, X], ignore_index=True)
+    cut = Outcome(
+        np.r_[np.zeros(len(X)), part],
+        np.r_[part, y.exit],
+        np.r_[np.zeros(len(X), int), y.event],
+        ids=np.tile(np.arange(len(X)), 2),
+    )
+    model, whole = HierarchicalHazard().fit(both, cut), HierarchicalHazard().fit(X, y)
+    assert model.uncounted_ == 0
+    np.testing.assert_allclose(
+        model.predict_risk(X, MONTHS), whole.predict_risk(X, MONTHS), rtol=1e-3
+    )
+    late = Outcome(part, y.exit, y.event, index=X.index)
+    with pytest.raises(NotEstimableError, match="whole period"):
+        HierarchicalHazard().fit(X, late)
+
+
 @pytest.mark.parametrize("model", [HierarchicalCox(), HierarchicalHazard()])
 def test_late_entry_is_respected(model: Any) -> None:
     X, y = people(4000)
@@ -493,6 +516,50 @@ def test_it_lives_in_pipelines_searches_and_imputations() -> None:
     imputed = MultipleImputation(HierarchicalCox(), m=2, iterations=4).fit(gaps, y)
     assert list(imputed.terms_) == list(plain.terms_)
     assert np.isfinite(imputed.predict_risk(gaps, [12])).all()
+
+
+def test_poolings_are_judged_beside_each_other() -> None:
+    table = build_features(simulate_trainees(seed=7, cohorts=range(2014, 2020)))
+    poolings: list[Pooling] = ["none", "partial", "full"]
+    models = {
+        "reference": KaplanMeier(),
+        **{pooling: Grouped(CoxPH(alpha=10.0), pooling) for pooling in poolings},
+        "hazards": Grouped(DiscreteTimeHazard(), "partial"),
+        "too few": Grouped(CoxPH(), "none"),
+    }
+    found = evaluate(models, table, "temporal", horizons=[12, 24], bootstrap=0)
+    board = found.leaderboard.set_index("model")
+    assert board.loc[[*poolings, "hazards"], "mean_brier"].between(0.01, 0.2).all()
+    told = board.loc["too few", "verdict"]
+    assert told.startswith(
+        "could not be fitted: CoxPH cannot be fitted to the group 'Health Analysis'"
+    )
+
+
+@pytest.mark.slow
+def test_partial_pooling_is_nearest_to_true_risks(repetitions: int) -> None:
+    rng = np.random.default_rng(4)
+    poolings: list[Pooling] = ["none", "partial", "full"]
+    errors = []
+    for _ in range(repetitions // 10):
+        effects = rng.normal(0, 0.4, 6)
+        group = np.r_[np.arange(6), rng.choice(6, 354, p=[0.3, 0.25, 0.2, 0.1, 0.08, 0.07])]
+        score = rng.normal(size=360)
+        X = pd.DataFrame({"score": score, "specialism": np.array(list("abcdef"))[group]})
+        rate = np.exp(0.4 * score + effects[group]) / 50
+        time = np.ceil(rng.exponential(1 / rate))
+        y = Outcome(0, np.minimum(time, 48), time <= 48)
+        truth = 1 - np.exp(-24 * rate)
+        fits = (Grouped(CoxPH(alpha=1.0), pooling).fit(X, y) for pooling in poolings)
+        apart = (fit.predict_risk(X, [24])[:, 0] - truth for fit in fits)
+        # Each group counts once, for the small ones are what pooling is for.
+        errors.append([pd.Series(each**2).groupby(group).mean().mean() for each in apart])
+    none, partial, full = np.array(errors).T
+    for name, other in (("none", none), ("full", full)):
+        gain = other - partial
+        error = gain.std(ddof=1) / np.sqrt(len(gain))
+        told = f"{name} less partial: {gain.mean():.5f}, Monte Carlo error {error:.5f}"
+        assert gain.mean() > 2 * error, told
 
 
 @given(order=st.randoms(use_true_random=False), names=st.permutations(list("abcde")))
