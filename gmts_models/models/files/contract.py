@@ -39,7 +39,7 @@ def contract_of(model: Any) -> dict[str, Any]:
     return {
         "columns": [{"name": str(name)} | learned.get(str(name), {}) for name in names],
         "recipe": None if fitted is None else _recipe(fitted),
-        "n": None if fitted is None else fitted.n,
+        "n": None if fitted is None else int(fitted.n),
         "last_horizon": None if horizons is None else float(np.max(horizons)),
         "causes": None if causes is None else list(causes),
     }

@@ -18,6 +18,7 @@ from every_model import fitted_trees, forest, horizons, made_up
 from forging import forge_document, forge_model, forge_skops, nodes, seal, write_zip
 
 from gmts_models.errors import DataError, GmtsError
+from gmts_models.models.combining.tuned import Tuned
 from gmts_models.models.files.load import load_model
 from gmts_models.models.files.save import save_model
 from gmts_models.models.survival.cox import CoxPH
@@ -424,3 +425,16 @@ def test_versions_that_are_none_are_refused(cox: Path, canary: Path) -> None:
     for value in (0, -1, None, "1", 1.5, [], {}):
         version(value)
         assert isinstance(refused(cox, canary), DataError)
+
+
+def test_places_on_the_disc_are_not_written(tmp_path: Path) -> None:
+    X, y = made_up()
+    place = tmp_path / "trials-of-a-search"
+    tuned = Tuned(CoxPH(), {"alpha": [0.5, 2.0]}, horizons=(6, 12), folds=2, resume=str(place)).fit(
+        X, y
+    )
+    folder = save_model(tuned, tmp_path / "m")
+    content = b"".join(each.read_bytes() for each in folder.iterdir())
+    assert b"trials-of-a-search" not in content
+    assert load_model(folder).resume is None
+    assert tuned.resume == str(place)
