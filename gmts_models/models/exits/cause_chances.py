@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from gmts_models.outcome import Floats, Ints
+from gmts_models.stats.blas import on_one_thread
 
 _BANDS = 4
 """Bands of months, with as many departures each, among which the chances may differ."""
@@ -29,6 +30,7 @@ class CauseChances:
     influence: Floats
 
 
+@on_one_thread
 def cause_chances(
     X: Floats,
     months: Floats,

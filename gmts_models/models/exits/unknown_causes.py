@@ -20,6 +20,7 @@ import numpy as np
 from gmts_models.errors import InputError, NotEstimableError
 from gmts_models.models.exits.cause_chances import CauseChances, cause_chances
 from gmts_models.outcome import UNKNOWN_CAUSE, Bools, Floats, Ints, Outcome
+from gmts_models.stats.blas import on_one_thread
 from gmts_models.stats.options import check_option
 
 UnknownCauses = Literal["refuse", "share"]
@@ -182,6 +183,7 @@ def _cause_rows(
     )
 
 
+@on_one_thread
 def covariance_with_shares(rows: CauseRows, scores: Floats, covariance: Floats) -> Floats:
     """Return the (p, p) robust covariance of coefficients that holds how well shares are known.
 
