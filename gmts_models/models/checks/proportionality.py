@@ -53,8 +53,8 @@ class ProportionalityCheck:
             return "No effect was seen to change in time."
         return (
             f"The effect of {', '.join(self.breached)} changes in time: its hazard ratio is an "
-            "average over the follow-up. Mean months stayed up to "
-            f"{self.until:g} months say it without it (restricted_means)."
+            "average over the follow-up. The mean months stayed up to "
+            f"{self.until:g} months need no such average: check_proportional_hazards gives them."
         )
 
     def __repr__(self) -> str:

@@ -54,7 +54,10 @@ class SampleSizeCheck:
             least = self.groups["shrinkage"].fillna(0).min()
             said += (
                 "Each specialism is fitted by itself; in the one that tells least, effects have "
-                f"to be shrunk by a factor of {least:.2f}. "
+                f"to be shrunk by a factor of {least:.2f}"
+            )
+            return said + (
+                " (Riley et al. 2019)." if self.enough else f", and {SHRINKAGE} is wanted."
             )
         if self.enough:
             return said + "That is enough (Riley et al. 2019)."
