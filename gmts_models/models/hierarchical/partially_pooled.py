@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any, Self
 
@@ -39,6 +40,9 @@ from gmts_models.outcome import Floats, Ints, Outcome
 from gmts_models.stats.hierarchy.predict import hierarchical_risk
 from gmts_models.stats.hierarchy.result import HierarchicalFit, HierarchicalRisk
 from gmts_models.stats.hierarchy.terms import RandomTerm
+
+_CELLS = 1 << 21
+"""People times horizons times nodes of the posterior that are predicted at a time."""
 
 
 class PartiallyPooled(RiskMixin, BaseEstimator):  # type: ignore[misc]
@@ -134,9 +138,19 @@ class PartiallyPooled(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self, X: pd.DataFrame, horizons: npt.ArrayLike, level: float
     ) -> HierarchicalRisk:
         frame, months = new_rows(self, X), check_horizons(horizons)
-        if self.design_ is None:
-            matrix = np.empty((len(frame), 0))
-        else:
+        size = max(1, _CELLS // (len(months) * len(self._fitted.mixture.share)))
+        begins = range(0, max(1, len(frame)), size)
+        parts = [self._part(frame.iloc[i : i + size], months, level) for i in begins]
+        return replace(
+            parts[0],
+            risk=np.concatenate([part.risk for part in parts]),
+            lower=np.concatenate([part.lower for part in parts]),
+            upper=np.concatenate([part.upper for part in parts]),
+        )
+
+    def _part(self, frame: pd.DataFrame, months: Floats, level: float) -> HierarchicalRisk:
+        matrix = np.empty((len(frame), 0))
+        if self.design_ is not None:
             matrix = apply_design(self.design_, self._attributes(frame))
         labels = [term.labels for term in self._fitted.terms]
         effects = random_terms(self._layout, frame, labels)
@@ -162,7 +176,8 @@ class PartiallyPooled(RiskMixin, BaseEstimator):  # type: ignore[misc]
         ------
         InputError : there is no such term.
         """
-        return rank_table(self._fitted, self._term(term, "rank_probabilities"))
+        name = self._term(term, "rank_probabilities")
+        return rank_table(self._fitted, name)
 
     def compare(
         self, group_a: object, group_b: object, term: str | None = None, level: float = 0.95

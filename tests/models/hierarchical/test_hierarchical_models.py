@@ -14,6 +14,7 @@ from grouped_people import BOTH, EFFECTS, MONTHS, effect_of, people
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.preprocessing import FunctionTransformer
 
@@ -23,6 +24,7 @@ from gmts_models.evaluation.evaluate import evaluate
 from gmts_models.features.table import build_features
 from gmts_models.models.grouped import Grouped, Pooling
 from gmts_models.models.hazards.discrete_time import DiscreteTimeHazard
+from gmts_models.models.hierarchical import partially_pooled
 from gmts_models.models.hierarchical.cox import HierarchicalCox
 from gmts_models.models.hierarchical.hazard import HierarchicalHazard
 from gmts_models.models.missing.multiple_imputation import MultipleImputation
@@ -217,6 +219,25 @@ def test_a_fitted_model_holds_no_rows_of_people() -> None:
     again = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(again.predict_risk(X, MONTHS), fitted.predict_risk(X, MONTHS))
     assert again.compare("HR", "Policy") == fitted.compare("HR", "Policy")
+
+
+def test_many_people_are_predicted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = people()
+    for model in BOTH:
+        fitted = clone(model).fit(X, y)
+        whole = fitted.predict_risk_interval(X, MONTHS)
+        with monkeypatch.context() as patch:
+            patch.setattr(partially_pooled, "_CELLS", 3000)
+            parts = fitted.predict_risk_interval(X, MONTHS)
+        np.testing.assert_allclose(parts.risk, whole.risk, rtol=1e-12)
+        np.testing.assert_allclose(parts.upper, whole.upper, rtol=1e-12)
+        assert fitted.predict_risk(X.head(0), MONTHS).shape == (0, 3)
+
+
+def test_a_model_that_is_not_fitted_says_so() -> None:
+    for ask in ("rank_probabilities", "summary"):
+        with pytest.raises(NotFittedError):
+            getattr(HierarchicalCox(), ask)()
 
 
 def test_mistakes_are_told_as_such() -> None:
