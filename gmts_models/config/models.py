@@ -280,6 +280,8 @@ class FineGraySpec(Fitted):
     kind: Literal["fine_gray"] = "fine_gray"
     name: ModelName = "fine_gray"
     alpha: Penalty = 0.0
+    censoring_by: str | None = None
+    """Feature whose values are censored together, such as cohort_year."""
     unknown_causes: Literal["refuse", "share"] = "share"
     """share: a departure of unknown cause counts for each cause by its chance."""
 

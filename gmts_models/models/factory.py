@@ -177,7 +177,11 @@ def _bare(spec: ModelSpec, horizons: tuple[float, ...], seed: int) -> Any:
                 alpha=spec.alpha, strata=spec.strata, unknown_causes=spec.unknown_causes
             )
         case FineGraySpec():
-            return FineGray(alpha=spec.alpha, unknown_causes=spec.unknown_causes)
+            return FineGray(
+                alpha=spec.alpha,
+                unknown_causes=spec.unknown_causes,
+                censoring_groups=spec.censoring_by,
+            )
         case LogisticSpec() | BoostingSpec() | ForestSpec():
             return _at_horizons(spec, horizons, seed)
         case StackedSpec():
