@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from gmts_models.config import ExperimentConfig
 from gmts_models.config.file import config_sha256, dump_yaml, read_config, shareable
@@ -24,19 +23,17 @@ from gmts_models.data.endpoints import build_outcome
 from gmts_models.data.people import Checked, People
 from gmts_models.data.source import load_source
 from gmts_models.disclosure import is_small
-from gmts_models.errors import GmtsError, NotEstimableError, PublishError
+from gmts_models.errors import NotEstimableError, PublishError
 from gmts_models.evaluation.evaluate import Evaluation, evaluate
 from gmts_models.features.table import FeatureTable, build_features
-from gmts_models.models.combining.trials import search_trials
-from gmts_models.models.combining.tuned import Tuned
 from gmts_models.models.factory import make_models
 from gmts_models.provenance import fingerprint_people, git_state, package_versions
 from gmts_models.reporting.incidence import incidence_table
 from gmts_models.reporting.retention import RetentionTable, retention_curves, retention_table
+from gmts_models.run_fits import WholeFits, fit_to_everyone
 from gmts_models.run_folder import (
     RunContent,
     check_writable,
-    hide_rare_terms,
     write_run_folder,
 )
 from gmts_models.run_limits import (
@@ -181,6 +178,7 @@ def run_experiment(
         evaluation=evaluation,
         coefficients=whole.coefficients,
         trials=whole.trials,
+        groups=whole.groups,
         kinds={each.name: each.kind for each in spec.models},
         cohorts=_cohorts(table),
         rejected=summarise_rejected(checked),
@@ -217,38 +215,15 @@ def _incidence(people: People, spec: ExperimentConfig) -> pd.DataFrame | None:
     return table.to_frame() if len(table.causes) > 1 else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Whole:
-    """What fits to everyone say: coefficients by model, and the trials of all searches."""
-
-    coefficients: dict[str, pd.DataFrame]
-    trials: pd.DataFrame | None
-
-
 def _fit_to_everyone(
     models: dict[str, Any], table: FeatureTable, spec: ExperimentConfig, evaluation: Evaluation
-) -> _Whole:
-    """Fit the models that have coefficients, or search; those that fail are judged already."""
-    tables = {}
-    trials = [] if evaluation.predictions.trials is None else [evaluation.predictions.trials]
-    for name, model in models.items():
-        if not hasattr(model, "summary") and not isinstance(model, Tuned):
-            continue
-        try:
-            fitted = clone(model).fit(table.X, table.y)
-            if (searched := search_trials(name, fitted)) is not None:
-                trials.append(searched)
-            if hasattr(fitted, "summary"):
-                tables[name] = hide_rare_terms(
-                    fitted.summary(spec.evaluation.level),
-                    table.X,
-                    spec.disclosure.threshold,
-                    table.y.people,
-                )
-        except GmtsError as error:
-            log.info("%s has no coefficients: %s", name, error.what)
-    return _Whole(
-        coefficients=tables, trials=pd.concat(trials, ignore_index=True) if trials else None
+) -> WholeFits:
+    return fit_to_everyone(
+        models,
+        table,
+        level=spec.evaluation.level,
+        threshold=spec.disclosure.threshold,
+        trials=evaluation.predictions.trials,
     )
 
 

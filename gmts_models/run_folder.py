@@ -19,12 +19,46 @@ from gmts_models.disclosure import is_small, suppress_counts, suppress_rows
 from gmts_models.errors import DataError
 from gmts_models.evaluation.evaluate import Evaluation
 from gmts_models.evaluation.scoring import landmark_group
+from gmts_models.models.encoding import column_kinds
+from gmts_models.models.protocol import group_label
 from gmts_models.outcome import Ints
 from gmts_models.reporting.retention import hidden_groups
 from gmts_models.run_record import RunRecord, write_record
 
 TRIALS = ("model", "fold", "trial", "params", "score", "value", "seconds", "error")
 """Columns of the table of trials: fold is missing where everyone was searched, params are JSON."""
+
+_GROUPS = ("model", "term", "group", "ratio", "lower", "upper", "shrinkage")
+_SPREAD = ("model", "term", "sd", "lower", "upper")
+_RANKS = ("model", "group", "rank", "probability")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupTables:
+    """What models say of groups that borrow strength, small groups left out already.
+
+    Attributes
+    ----------
+    groups : model, term, group, ratio (hazard, or odds, against the average of the term's groups)
+        with its 95 % limits lower and upper, shrinkage.
+    spread : model, term, sd (standard deviation of the groups' log ratios) with 95 % limits.
+    ranks : model, group, rank (1 = stays best), probability; of each model's first term.
+    """
+
+    groups: pd.DataFrame
+    spread: pd.DataFrame
+    ranks: pd.DataFrame
+
+    @classmethod
+    def join(cls, tables: Sequence[GroupTables]) -> GroupTables | None:
+        """Put the tables of several models under each other; None where there are no models."""
+        if not tables:
+            return None
+        return cls(
+            groups=pd.concat([each.groups for each in tables], ignore_index=True),
+            spread=pd.concat([each.spread for each in tables], ignore_index=True),
+            ranks=pd.concat([each.ranks for each in tables], ignore_index=True),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +73,13 @@ class RunContent:
     incidence : frame of ``reporting/incidence.py``, suppressed already; None where there is only
         one way to leave, or no cause is known.
     evaluation : scores, leaderboard, calibration and predictions.
-    coefficients : by model, its `summary()`, rare terms blank already.
+    coefficients : by model, its `summary()` and what the terms are about, rare terms blank already.
     kinds : by model, its kind.
     cohorts : (n,) cohort and specialism of each person, once.
     rejected : reason and rows.
     trials : of models whose parameters were searched for: `TRIALS`, as ``search_trials`` gives
         them; None where there are none.
+    groups : of models in which groups borrow strength; None where there are none.
     """
 
     record: RunRecord
@@ -58,6 +93,7 @@ class RunContent:
     cohorts: pd.DataFrame
     rejected: pd.DataFrame
     trials: pd.DataFrame | None = None
+    groups: GroupTables | None = None
 
 
 def write_run_folder(runs: Path, content: RunContent) -> Path:
@@ -135,6 +171,10 @@ def shareable_tables(content: RunContent) -> dict[str, pd.DataFrame]:
         tables["incidence"] = content.incidence
     if content.trials is not None and len(content.trials):
         tables["trials"] = content.trials[list(TRIALS)]
+    if content.groups is not None:
+        tables["groups"] = content.groups.groups[list(_GROUPS)]
+        tables["group_spread"] = content.groups.spread[list(_SPREAD)]
+        tables["ranks"] = content.groups.ranks[list(_RANKS)]
     tables |= {f"coefficients_{name}": table for name, table in content.coefficients.items()}
     return tables
 
@@ -150,6 +190,10 @@ def _rejected(counts: pd.DataFrame, threshold: int) -> pd.DataFrame:
     return pd.DataFrame({"reason": reason, "rows": rows})
 
 
+_SAID = ("term", "cause", "attribute", "label", "reference", "ratio_of")
+"""Columns of a summary that say what a row is about, and nothing of people."""
+
+
 def hide_rare_terms(
     coefficients: pd.DataFrame, X: pd.DataFrame, threshold: int, people: Ints | None = None
 ) -> pd.DataFrame:
@@ -157,28 +201,35 @@ def hide_rare_terms(
 
     Parameters
     ----------
-    coefficients : a model's summary, a row a term.
+    coefficients : a model's summary, a row a term, with or without `reference`.
     X : the rows of the fit. The term of a label is ``column_label``; where a column's reference
-        label is rare, all of its terms go, since each is a comparison with it.
+        label is rare, all of its terms go, since each is a comparison with it, and it is not
+        named. A term's products with time go with it.
     people : (n,) codes of those whose rows they are; who has several counts once a label.
     """
     rare: set[str] = set()
-    for name, given in X.items():
+    shown = coefficients.copy()
+    for name, kind in column_kinds(X).items():
+        given = X.iloc[:, [str(each) for each in X].index(name)]
         column = given if people is None else _once_each(given, people)
-        missing = int(column.isna().sum())
-        if 0 < missing < threshold:
+        if 0 < int(column.isna().sum()) < threshold:
             rare.add(f"missing: {name}")
-        if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        if kind != "text":
             sizes = column.value_counts()
             if len(sizes) <= 2 and (sizes < threshold).any():
-                rare.add(str(name))
+                rare.add(name)
             continue
-        sizes = column.astype(object).where(column.notna(), "missing").value_counts().sort_index()
-        labels = sizes.index if sizes.iloc[0] < threshold else sizes.index[sizes < threshold]
-        rare |= {f"{name}_{label}" for label in labels}
-    values = [column for column in coefficients if column != "term"]
-    shown = coefficients.copy()
-    shown.loc[shown["term"].isin(rare), values] = np.nan
+        # The reference is the first label by alphabet, and never the missing one.
+        sizes = column.dropna().astype(object).map(group_label).value_counts().sort_index()
+        if sizes.iloc[0] < threshold:
+            rare |= {f"missing: {name}", *(f"{name}_{label}" for label in sizes.index)}
+            if "reference" in shown:
+                shown.loc[shown["attribute"] == name, "reference"] = None
+        rare |= {f"{name}_{label}" for label in sizes.index[sizes < threshold]}
+    is_rare = shown["term"].isin(rare)
+    for each in rare:
+        is_rare |= shown["term"].str.startswith(f"{each} x ")
+    shown.loc[is_rare, [column for column in shown if column not in _SAID]] = np.nan
     return shown
 
 

@@ -17,9 +17,24 @@ from gmts_models.reporting.svg import inline_svg, interval_mark
 _KINDS = {
     "kaplan_meier": "Kaplan-Meier",
     "cox": "Cox",
+    "cox_elastic_net": "Cox, elastic net",
+    "cox_firth": "Cox, Firth",
+    "cox_time_effects": "Cox, effects in time",
+    "hierarchical_cox": "Hierarchical Cox",
+    "cause_specific_cox": "Cause-specific Cox",
+    "fine_gray": "Fine-Gray",
+    "discrete_time_hazard": "Monthly hazards",
+    "hierarchical_hazard": "Hierarchical hazards",
+    "exponential_aft": "Exponential",
     "weibull_aft": "Weibull",
+    "log_normal_aft": "Log-normal",
+    "log_logistic_aft": "Log-logistic",
+    "generalised_gamma_aft": "Generalised gamma",
+    "spline_aft": "Spline",
     "logistic": "Logistic regression",
     "hist_gradient_boosting": "Gradient boosting",
+    "random_forest": "Random forest",
+    "stacked": "Stack",
 }
 _REFERENCE = ("the reference", "reference")
 

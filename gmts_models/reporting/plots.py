@@ -20,6 +20,7 @@ import pandas as pd
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from gmts_models.disclosure import SUPPRESSED, show_count
 from gmts_models.errors import InputError
@@ -35,6 +36,7 @@ from gmts_models.reporting.scales import (
     calibration_ticks,
     group_colours,
     month_ticks,
+    ratio_ticks,
     retention_floor,
 )
 from gmts_models.reporting.words import months as in_months
@@ -327,6 +329,75 @@ def _differences(ax: Axes, leaderboard: pd.DataFrame) -> None:
     _plain(ax)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
+
+
+# ---------------------------------------------------------------- groups
+
+
+def plot_groups(groups: pd.DataFrame) -> Figure:
+    """Draw the ratio of each group to the average, with its interval, a panel a term.
+
+    Parameters
+    ----------
+    groups : model, term, group, ratio, lower, upper; of one model.
+
+    Raises
+    ------
+    InputError : there are several models.
+    """
+    if len(groups["model"].unique()) > 1:
+        raise InputError("the table holds several models", where="groups", fix="choose one")
+    terms = list(groups["term"].unique())
+    sizes = [max(2, int((groups["term"] == term).sum())) for term in terms]
+    with _own_style():
+        figure = Figure(figsize=(6, 1 + 0.8 * len(terms) + 0.42 * sum(sizes)), dpi=120)
+        if not terms:
+            _say(figure, "No group is large enough to show.")
+            return figure
+        figure.set_layout_engine("constrained")
+        axes = figure.subplots(len(terms), 1, squeeze=False, height_ratios=sizes)[:, 0]
+        for ax, term in zip(axes, terms, strict=True):
+            _dots(ax, groups[groups["term"] == term], {}, 9.5)
+            ax.set_title(
+                shorten(str(term), 60, placeholder="…"), fontsize=10, color=INK, loc="left"
+            )
+        axes[-1].set_xlabel("ratio to the average of the groups", fontsize=9, color=MUTED)
+        return figure
+
+
+def group_panel(groups: pd.DataFrame, colours: Mapping[str, str]) -> Figure:
+    """Draw the groups of one term, each name above its interval; narrow enough for a phone."""
+    with _own_style():
+        height = 36 * len(groups) + 30
+        figure = Figure(figsize=(360 / 72, height / 72), dpi=72, facecolor="none")
+        ax = figure.add_axes((0.02, 26 / height, 0.96, 1 - 28 / height))
+        _dots(ax, groups, colours, 13)
+        return figure
+
+
+def _dots(ax: Axes, groups: pd.DataFrame, colours: Mapping[str, str], size: float) -> None:
+    rows = np.arange(len(groups))
+    ratio, lower, upper = (groups[c].to_numpy(float) for c in ("ratio", "lower", "upper"))
+    names = [str(group) for group in groups["group"]]
+    drawn = [colours.get(name, ACCENT) for name in names]
+    ax.axvline(1, color=GREY, linewidth=1.2, zorder=1)
+    ax.hlines(rows, lower, upper, color=drawn, linewidth=2)
+    ax.scatter(ratio, rows, s=42, color=drawn, edgecolors="white", linewidths=0.8, zorder=3)
+    ax.set_ylim(len(groups) - 0.6, -0.85)
+    ax.set_xscale("log")
+    ticks = ratio_ticks(np.r_[ratio, lower, upper])
+    ax.set_xlim(ticks[0] / 1.02, ticks[-1] * 1.02)
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_yticks([])
+    for row, name in zip(rows, names, strict=True):
+        place: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center"}
+        short = shorten(name, 48, placeholder="…")
+        ax.text(0, row - 0.42, short, fontsize=size, color=INK, **place)
+    ax.grid(axis="x", color=RULE, linewidth=0.8)
+    _plain(ax)
+    ax.tick_params(labelsize=size - 1)
+    ax.spines["left"].set_visible(False)
 
 
 # ---------------------------------------------------------------- saving

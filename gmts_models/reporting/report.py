@@ -9,11 +9,21 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from gmts_models.reporting import destinations, model_sections, sections, words
+from gmts_models.reporting import (
+    destinations,
+    limits,
+    model_effects,
+    model_groups,
+    model_searches,
+    model_sections,
+    sections,
+    words,
+)
 from gmts_models.reporting.headline import headline
 from gmts_models.reporting.page import page_template
 from gmts_models.reporting.plots import (
     plot_calibration,
+    plot_groups,
     plot_leaderboard,
     plot_retention,
     save_png,
@@ -69,8 +79,11 @@ def write_figures(run_folder: Path) -> tuple[Path, ...]:
         "leaderboard": plot_leaderboard(run.leaderboard),
     }
     for model in run.calibration["model"].unique():
-        plain = re.sub(r"[^A-Za-z0-9_-]", "_", str(model))
-        figures[f"calibration_{plain}"] = plot_calibration(run.calibration, model=model)
+        figures[f"calibration_{_plain(str(model))}"] = plot_calibration(
+            run.calibration, model=model
+        )
+    for model, part in run.groups_pooled.groupby("model", sort=False):
+        figures[f"groups_{_plain(str(model))}"] = plot_groups(part)
     return tuple(save_png(figure, folder / f"{name}.png") for name, figure in figures.items())
 
 
@@ -101,7 +114,12 @@ def render_report(run: RunFolder) -> str:
         meanings=model_sections.MEANINGS,
         group_scores=model_sections.group_scores(run, answer.horizon),
         calibration=model_sections.calibration(run),
-        limits=_limits(run),
+        differences=model_groups.differences(run),
+        effects=model_effects.effects(run),
+        effects_text=model_effects.text(run),
+        effects_elsewhere=model_effects.elsewhere(run),
+        searches=model_searches.searches(run),
+        limits=limits.limits(run),
         made=_made(run),
         models=_models(run),
         quiet=(words.MISSING, words.TOO_FEW, words.NOT_ESTIMABLE),
@@ -111,29 +129,8 @@ def render_report(run: RunFolder) -> str:
     return page
 
 
-def _limits(run: RunFolder) -> tuple[str, ...]:
-    groups = len(run.groups)
-    return (
-        *run.facts.limits,
-        "Associations are not causes. That one specialism keeps more of its people does not say "
-        "that the specialism is why: who chooses it, where and when also differ.",
-        "The intervals are about chance in who was taken on and who left. They know nothing of "
-        "wrong or missing records, and those of the scores take each model as it was fitted.",
-        "People no longer followed are taken to leave as those who still are. If they were lost "
-        "because they were about to leave, retention is lower than stated.",
-        "Late months rest on early cohorts, since later ones have not been followed for as long. "
-        "They hold for later cohorts only if little has changed.",
-        *(
-            [
-                f"With {groups} specialisms compared, some differences arise by chance; "
-                "the highest and the lowest stand out most for that reason too."
-            ]
-            if groups > 2
-            else []
-        ),
-        "A predicted risk is an average over people who look alike in these data. It is not known "
-        "who will leave or why, and no decision about a person should rest on it.",
-    )
+def _plain(model: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", model)
 
 
 def _disclosure(run: RunFolder) -> str:

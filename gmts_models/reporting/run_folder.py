@@ -7,7 +7,8 @@ mended by hand cannot show one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -92,9 +93,22 @@ _LAYOUTS = {
     "data": _Layout(text=("item",), counts=("count",)),
     "rejected": _Layout(text=("reason",), counts=("rows",)),
     "cohorts": _Layout(text=("cohort", "specialism"), counts=("n",)),
+    "groups": _Layout(
+        text=("model", "term", "group"), numbers=("ratio", "lower", "upper", "shrinkage")
+    ),
+    "group_spread": _Layout(text=("model", "term"), numbers=("sd", "lower", "upper")),
+    "ranks": _Layout(text=("model", "group"), numbers=("rank", "probability")),
+    "trials": _Layout(
+        text=("model", "fold", "params", "score", "error"), numbers=("trial", "value", "seconds")
+    ),
 }
+_COEFFICIENTS = _Layout(
+    text=("term", "cause", "attribute", "label", "reference", "ratio_of"),
+    numbers=("coefficient", "ratio", "lower", "upper", "p"),
+)
+"""Of each model that has coefficients; which of the columns there are depends on the model."""
 
-_OPTIONAL = frozenset({"incidence"})
+_OPTIONAL = frozenset({"incidence", "groups", "group_spread", "ranks", "trials"})
 """Tables that a run writes only where it has something to say."""
 
 
@@ -106,9 +120,11 @@ class RunFolder:
     ----------
     path : the folder.
     facts : ``run.json``.
-    retention, curves, incidence, scores, leaderboard, calibration, data, rejected, cohorts : the
-        tables of these names, with text as text and everything else as floats; missing =
-        suppressed, or not estimable. A table without rows was not written.
+    retention, curves, incidence, scores, leaderboard, calibration, data, rejected, cohorts,
+    group_spread, ranks, trials : the tables of these names, with text as text and everything else
+        as floats; missing = suppressed, or not estimable. A table without rows was not written.
+    groups_pooled : the table groups, of models in which groups borrow strength.
+    coefficients : by model, where it has them; "" where a row says nothing.
     """
 
     path: Path
@@ -122,6 +138,11 @@ class RunFolder:
     data: pd.DataFrame
     rejected: pd.DataFrame
     cohorts: pd.DataFrame
+    groups_pooled: pd.DataFrame
+    group_spread: pd.DataFrame
+    ranks: pd.DataFrame
+    trials: pd.DataFrame
+    coefficients: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     @property
     def groups(self) -> list[str]:
@@ -146,7 +167,29 @@ def read_run_folder(path: Path) -> RunFolder:
     """
     facts = read_record(path)
     tables = {name: _read_table(path, name, facts.threshold) for name in _LAYOUTS}
-    return RunFolder(path=path, facts=facts, **tables)
+    found = {model.name: _read_coefficients(path, model.name) for model in facts.models}
+    return RunFolder(
+        path=path,
+        facts=facts,
+        groups_pooled=tables.pop("groups"),
+        coefficients={name: table for name, table in found.items() if len(table)},
+        **tables,
+    )
+
+
+def _read_coefficients(folder: Path, model: str) -> pd.DataFrame:
+    path = folder / "tables" / f"coefficients_{model}.csv"
+    columns = [*_COEFFICIENTS.text, *_COEFFICIENTS.numbers]
+    if not path.is_file():
+        return pd.DataFrame(columns=columns)
+    try:
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame(columns=columns)
+    table = _typed(raw.reindex(columns=columns, fill_value=""), _COEFFICIENTS)
+    # Runs of earlier versions do not say what their terms are about.
+    table["attribute"] = table["attribute"].where(table["attribute"] != "", table["term"])
+    return table
 
 
 def _read_table(folder: Path, name: str, threshold: int) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gmts_models.data.contract.columns import SPECIALISMS
+from gmts_models.outcome import Floats
 from gmts_models.reporting.run_folder import ALL
 
 INK, MUTED, RULE, GREY, ACCENT = "#1b2733", "#4c5a67", "#d5dce2", "#8b96a0", "#005eb8"
@@ -28,6 +29,7 @@ _STEPS = (12, 24, 36, 60, 120, 240, 480)
 _SHORT_STEPS = (1, 2, 3, 6)
 _MOST_STEPS = 6
 _MOST_SHARES = 5
+_RATIO_STEPS = ((1.25,), (1.5,), (1.5, 2.0), (2.0, 4.0), (3.0, 10.0), (10.0, 100.0), (10.0, 1000.0))
 
 
 def group_colours(groups: Sequence[str]) -> dict[str, str]:
@@ -83,3 +85,18 @@ def calibration_ticks(calibration: pd.DataFrame) -> list[float]:
         if last - first <= _MOST_SHARES:
             break
     return [round(step * k, 2) for k in range(first, max(last, first + 1) + 1)]
+
+
+def ratio_ticks(ratios: Floats) -> list[float]:
+    """Return round ratios, 1 among them, whose ends hold every one of (k,) ratios above 0.
+
+    Ends go no further than 1000 times either way.
+    """
+    known = ratios[np.isfinite(ratios) & (ratios > 0)]
+    far = float(np.exp(np.abs(np.log(known)).max())) if len(known) else 1.0
+    steps = next((each for each in _RATIO_STEPS if far <= each[-1]), _RATIO_STEPS[-1])
+    return [*(_round_inverse(step) for step in reversed(steps)), 1.0, *steps]
+
+
+def _round_inverse(step: float) -> float:
+    return float(f"{1 / step:.2g}")

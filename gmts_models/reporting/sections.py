@@ -39,7 +39,7 @@ class Table:
     ----------
     caption : what it shows.
     head : the heads of its columns; the first column names the rows.
-    rows : cells, as many as `head`.
+    rows : cells, as many as `head`; or a single one, the name of the rows that follow.
     text : positions of further columns that hold words rather than numbers.
     notes : lines under it.
     """

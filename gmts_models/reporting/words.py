@@ -94,6 +94,31 @@ def with_limits(estimate: str, interval: str) -> Markup:
     return Markup('<b class="est">{}</b> <span class="ci">({})</span>').format(estimate, interval)
 
 
+def ratio(value: float) -> str:
+    """Print a ratio: "1.26", "0.083", "14", "over 1,000"; near 1 with a third decimal."""
+    if math.isnan(value):
+        return MISSING
+    if value > 1000:
+        return "over 1,000"
+    if 0 < value < 0.001:
+        return "under 0.001"
+    if value >= 10:
+        return f"{value:.0f}"
+    return f"{value:.{3 if value < 0.1 else 2}f}"
+
+
+def ratio_limits(value: float, lower: float, upper: float) -> str:
+    """Print the interval of a ratio: "1.01 to 1.58"."""
+    if math.isnan(value) or math.isnan(lower) or math.isnan(upper):
+        return NO_INTERVAL
+    return f"{ratio(lower)} to {ratio(upper)}"
+
+
+def spaced(name: str) -> str:
+    """Print the name of a column: "cohort year" for cohort_year."""
+    return name.replace("_", " ")
+
+
 def count(value: float | None) -> str:
     """Print a count of people; a suppressed one as "*"."""
     return SUPPRESSED if value is None else show_count(value)

@@ -27,7 +27,7 @@ from typing import Any
 from gmts_models.run_record import ModelRecord, RunRecord
 from gmts_models.tracking import notes
 from gmts_models.tracking.notes import ALL
-from gmts_models.tracking.runs import Row, RunFolder, file_name, number
+from gmts_models.tracking.runs import Row, RunFolder, file_name, number, rows_text
 from gmts_models.tracking.trials import TABLE, trial_scores, trial_table
 
 KEY_TAG = "gmts.run_key"
@@ -137,12 +137,23 @@ def model_entry(folder: RunFolder, model: ModelRecord) -> Entry:
         files=tuple(
             name
             for name in folder.shared
-            if name.stem in (f"coefficients_{model.name}", f"calibration_{model.name}")
+            if name.stem
+            in {f"{of}_{model.name}" for of in ("coefficients", "calibration", "groups")}
         ),
         start=start,
         end=start + round(1000 * (model.seconds or 0.0)),
-        texts={f"tables/{TABLE}.csv": trial_table(trials)} if trials else {},
+        texts=({f"tables/{TABLE}.csv": trial_table(trials)} if trials else {})
+        | _own_rows(folder, model.name),
     )
+
+
+def _own_rows(folder: RunFolder, model: str) -> dict[str, str]:
+    """Return the rows of a model in the tables of groups that borrow strength."""
+    parts = {
+        name: [row for row in folder.tables.get(name, []) if row["model"] == model]
+        for name in ("groups", "group_spread", "ranks")
+    }
+    return {f"tables/{name}.csv": rows_text(rows) for name, rows in parts.items() if rows}
 
 
 def short_name(record: RunRecord) -> str:

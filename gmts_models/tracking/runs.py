@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -102,6 +102,15 @@ def number(row: Row, column: str) -> float:
     except ValueError:
         raise DataError(f"a cell of column {column} is not a number", where=column) from None
     return value if math.isfinite(value) else math.nan
+
+
+def rows_text(rows: Sequence[Row]) -> str:
+    """Return rows of one table, at least one, as CSV."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def _read_record(path: Path) -> RunRecord:
