@@ -98,7 +98,7 @@ def test_parameters_of_a_model_inside_keep_their_names() -> None:
 
 
 def test_every_kind_makes_a_model_that_can_be_fitted() -> None:
-    people = gm.simulate_trainees(seed=7, cohorts=range(2011, 2017))
+    people = gm.simulate_trainees(seed=7, cohorts=range(2011, 2020))
     table = gm.build_features(people, features=["specialism", "prior_nhs", "joining_survey"])
     kinds = ExperimentConfig.model_json_schema()["properties"]["models"]["items"]["discriminator"]
     more = {
