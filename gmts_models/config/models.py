@@ -280,8 +280,8 @@ class FineGraySpec(Fitted):
     kind: Literal["fine_gray"] = "fine_gray"
     name: ModelName = "fine_gray"
     alpha: Penalty = 0.0
-    censoring_by: str | None = None
-    """Feature whose values are censored together, such as cohort_year."""
+    censoring_by: str | None = "auto"
+    """Feature whose values are censored together; auto: cohort_year, where it is a feature."""
     unknown_causes: Literal["refuse", "share"] = "share"
     """share: a departure of unknown cause counts for each cause by its chance."""
 
@@ -295,8 +295,9 @@ class ClassifierSpec(Fitted):
     censoring: Literal["kaplan_meier", "cox", "pseudo"] = "kaplan_meier"
     """How: by weights of a censoring curve, of a Cox model of censoring, or by
     pseudo-observations."""
-    censoring_by: Columns | None = None
-    """Feature whose values are censored together, such as cohort_year; or a list of them."""
+    censoring_by: Columns | None = "auto"
+    """Feature whose values are censored together, or a list of them; auto: cohort_year, with the
+    landmark, where they are features."""
     calibration: Literal["isotonic", "platt"] | None = None
     """Made out of fold, inside each training set."""
 

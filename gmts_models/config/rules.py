@@ -80,7 +80,8 @@ def _grouped_by_a_feature(tree: Tree) -> Iterator[Problem]:
         groups |= {key: model[key] for key in _FEATURE_KEYS if key in model}
         for key, said in groups.items():
             for name in said if isinstance(said, list | dict) else [said]:
-                if isinstance(name, str) and name not in features:
+                automatic = key == "censoring_by" and name == "auto"
+                if isinstance(name, str) and name not in features and not automatic:
                     hint = did_you_mean(name, [each for each in features if isinstance(each, str)])
                     yield problem(
                         tree,

@@ -307,6 +307,26 @@ def group_label(value: object) -> str:
     return str(value)
 
 
+def censored_together(frame: pd.DataFrame) -> list[str] | None:
+    """Return the columns of X that tell who is censored together; None where X has no cohort.
+
+    They are the cohort, and in a stack the landmark. At a census later cohorts have been followed for less. With one censoring curve for all, those
+    of a later cohort whose state is known are those who left, and a model that sees the cohort
+    learns that later cohorts leave.
+    """
+    if "cohort_year" not in frame:
+        return None
+    return ["cohort_year", *(name for name in ("landmark",) if name in frame)]
+
+
+def together_codes(frame: pd.DataFrame) -> npt.NDArray[np.int64] | None:
+    """Return (n,) codes of those who are censored together; None where X does not tell."""
+    names = censored_together(frame)
+    if names is None:
+        return None
+    return np.asarray(frame[names].astype(str).groupby(names, sort=False).ngroup(), dtype=np.int64)
+
+
 def check_horizons(horizons: npt.ArrayLike) -> Floats:
     """Return (m,) months, or raise InputError where one is not a number >= 0."""
     try:

@@ -70,8 +70,9 @@ class HorizonClassifier(RiskMixin, BaseEstimator):  # type: ignore[misc]
         of X, by proportional hazards (ridge penalty 1, ties by Efron). "pseudo": nothing is
         weighed, and Kaplan-Meier's pseudo-observations take the place of the states.
     censoring_by : column of X whose labels are censored together (the cohort year), or several,
-        such as ("cohort_year", "landmark"); None for one censoring curve. With "cox" each has a
-        baseline of its own, with "pseudo" a jackknife of its own.
+        such as ("cohort_year", "landmark"); None for one censoring curve. "auto": the cohort year
+        where X has it, with the landmark where X has that. With "cox" each has a baseline of its
+        own, with "pseudo" a jackknife of its own.
     calibration : None; "platt" or "isotonic": risks by each horizon are mapped to those observed,
         as learned from predictions for people whom the predicting model, with its encoder and
         weights, had not seen. Isotonic wants hundreds of people who left.
@@ -116,7 +117,7 @@ class HorizonClassifier(RiskMixin, BaseEstimator):  # type: ignore[misc]
         estimator: Any = None,
         horizons: Sequence[float] = (12, 24, 36, 60),
         censoring: Censoring = "kaplan_meier",
-        censoring_by: str | Sequence[str] | None = None,
+        censoring_by: str | Sequence[str] | None = "auto",
         calibration: Calibration | None = None,
         folds: int = 5,
         seed: int = 0,

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from gmts_models.errors import InputError
+from gmts_models.models.protocol import censored_together
 from gmts_models.outcome import Floats, Ints, Outcome
 from gmts_models.stats.censoring import censoring_weights
 from gmts_models.stats.cox_censoring import cox_censoring_weights
 from gmts_models.stats.pseudo_observations import pseudo_observations
+from gmts_models.stats.times import merge_near_ties
 
 Censoring = Literal["kaplan_meier", "cox", "pseudo"]
 
@@ -69,9 +71,11 @@ def horizon_targets(
                 strata,
                 penalty=np.full(columns.shape[1], RIDGE),
             )
-            left = (y.left[:, None] & (y.exit[:, None] <= horizons)).astype(float)
+            months = merge_near_ties(np.concatenate([y.exit, horizons]))
+            left = y.left[:, None] & (months[: len(y), None] <= months[len(y) :])
             return [
-                HorizonTarget(value=left[:, j], factor=factors[:, j]) for j in range(len(horizons))
+                HorizonTarget(value=left[:, j].astype(float), factor=factors[:, j])
+                for j in range(len(horizons))
             ]
         case "pseudo":
             found = pseudo_observations(y.exit, y.left, horizons, weight, strata)
@@ -86,8 +90,13 @@ def _kaplan_meier(
     y: Outcome, horizon: float, weight: Floats | None, strata: Ints | None
 ) -> HorizonTarget:
     counts = np.ones(len(y)) if weight is None else weight
-    at = censoring_weights(y, horizon, strata=strata, counts=counts[:, None])
-    return HorizonTarget(value=at.left.astype(float), factor=at.weight[:, 0] / counts)
+    merged = merge_near_ties(np.append(y.exit, horizon))
+    exit_, end = merged[:-1], merged[-1]
+    left = y.left & (exit_ <= end)
+    # Whoever is lost at the horizon was there until then, and did not leave: their state is known.
+    until = np.where((exit_ >= end) & ~left, end + 1, exit_)
+    at = censoring_weights(Outcome(0, until, left), end, strata=strata, counts=counts[:, None])
+    return HorizonTarget(value=left.astype(float), factor=at.weight[:, 0] / counts)
 
 
 def _without_gaps(matrix: Floats) -> Floats:
@@ -98,6 +107,8 @@ def _without_gaps(matrix: Floats) -> Floats:
 
 def strata_codes(frame: pd.DataFrame, columns: str | Sequence[str] | None) -> Ints | None:
     """Return (n,) codes of the labels of one column, or of several together; None of none."""
+    if columns == "auto" and "auto" not in frame:
+        columns = censored_together(frame)
     if columns is None:
         return None
     names = [columns] if isinstance(columns, str) else list(columns)

@@ -9,7 +9,12 @@ import pandas as pd
 
 from gmts_models.errors import InputError
 from gmts_models.models.missing.imputed import check_counts
-from gmts_models.models.protocol import TrainingRows, check_horizons, conditional_risk
+from gmts_models.models.protocol import (
+    TrainingRows,
+    check_horizons,
+    conditional_risk,
+    together_codes,
+)
 from gmts_models.models.scorers import Score
 from gmts_models.outcome import Bools, Floats, Ints, Outcome
 from gmts_models.stats.censoring import CensoringWeights, censoring_weights
@@ -70,9 +75,9 @@ def risk_from_entry(model: Any, X: pd.DataFrame, entry: Floats, horizons: Floats
 
 
 def weigh(rows: TrainingRows, horizon: float) -> CensoringWeights:
-    """Return the censoring weights of rows, each counted by its case weight."""
+    """Return the censoring weights of rows, each counted by its case weight, by cohort."""
     counts = None if rows.weight is None else rows.weight[:, None]
-    return censoring_weights(rows.y, horizon, counts=counts)
+    return censoring_weights(rows.y, horizon, strata=together_codes(rows.X), counts=counts)
 
 
 def weights_of(at: CensoringWeights, mask: Bools) -> CensoringWeights:

@@ -70,7 +70,8 @@ class StackedRisk(RiskMixin, _BaseComposition):  # type: ignore[misc]
     horizons, so that the average grows with the horizon. Models of weight 0 are fitted, and not
     asked for predictions. Where several weights are equally good, the fewest models are taken.
 
-    The score weighs rows for censoring as ``stats/censoring.py`` says, with one censoring curve.
+    The score weighs rows for censoring as ``stats/censoring.py`` says, by cohort where X has
+    the cohort year.
     Of late entrants the risk given that they were still there at entry is scored and averaged.
 
     Source: Breiman (1996), Machine Learning 24:49-64; Graf et al. (1999), Statistics in Medicine

@@ -91,8 +91,8 @@ class Tuned(RiskMixin, BaseEstimator):  # type: ignore[misc]
 
     Notes
     -----
-    Rows are weighed for censoring as ``stats/censoring.py`` says, with one censoring curve of all
-    training rows. Of late entrants the risk given that they were still there at entry is scored.
+    Rows are weighed for censoring as ``stats/censoring.py`` says, by cohort where X has
+    the cohort year. Of late entrants the risk given that they were still there at entry is scored.
     Horizons at which the first trial that could be fitted has no score in some fold, since someone
     has no risk there or nobody was followed for as long, are left out for all trials. A later trial
     fails where it lacks one of the others, and any where a fit fails.

@@ -23,6 +23,7 @@ from gmts_models.models.exits.unknown_causes import (
 )
 from gmts_models.models.protocol import (
     RiskMixin,
+    censored_together,
     check_horizons,
     new_rows,
     remember_columns,
@@ -57,8 +58,8 @@ class FineGray(RiskMixin, BaseEstimator):  # type: ignore[misc]
     unknown_causes : as in `CauseSpecificCox`.
     censoring_groups : column of X whose labels are censored alike: people who left for another
         cause are weighted by how far their own group would still be seen. None for all together,
-        which is biased where an attribute tells when somebody is censored: where follow-up ends
-        with a census, name the cohort (text, or its year).
+        which is biased where an attribute tells when somebody is censored, as the cohort does
+        where follow-up ends with a census. "auto": the cohort year, where X has it.
     censoring_ties : whether those who leave in a month could be censored in it: "events first"
         (no, as ``finegray``), or "together" (yes, as ``crr``).
 
@@ -105,7 +106,7 @@ class FineGray(RiskMixin, BaseEstimator):  # type: ignore[misc]
         ties: Ties = "efron",
         encoder: Any = None,
         unknown_causes: UnknownCauses = "refuse",
-        censoring_groups: str | None = None,
+        censoring_groups: str | None = "auto",
         censoring_ties: CensoringTies = "events first",
     ) -> None:
         self.alpha = alpha
@@ -123,7 +124,10 @@ class FineGray(RiskMixin, BaseEstimator):  # type: ignore[misc]
         alpha = check_penalty(self.alpha, name)
         check_ties(self.ties, name)
         check_option(self.censoring_ties, get_args(CensoringTies), "censoring_ties", name)
-        groups = label_codes(rows.X, self.censoring_groups, f"{name}(censoring_groups=...)")
+        by = self.censoring_groups
+        if by == "auto" and by not in rows.X:
+            by = next(iter(censored_together(rows.X) or ()), None)
+        groups = label_codes(rows.X, by, f"{name}(censoring_groups=...)")
         remember_columns(self, rows.X)
         self._learned: CoxDesign
         self._learned, matrix, strata = fit_cox_design(
