@@ -310,9 +310,9 @@ def group_label(value: object) -> str:
 def censored_together(frame: pd.DataFrame) -> list[str] | None:
     """Return the columns of X that tell who is censored together; None where X has no cohort.
 
-    They are the cohort, and in a stack the landmark. At a census later cohorts have been followed for less. With one censoring curve for all, those
-    of a later cohort whose state is known are those who left, and a model that sees the cohort
-    learns that later cohorts leave.
+    They are the cohort, and in a stack the landmark. At a census later cohorts have been followed
+    for less. With one censoring curve for all, those of a later cohort whose state is known are
+    those who left, and a model that sees the cohort learns that later cohorts leave.
     """
     if "cohort_year" not in frame:
         return None
