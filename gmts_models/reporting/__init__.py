@@ -6,11 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gmts_models.reporting.plots import plot_calibration, plot_leaderboard, plot_retention
+    from gmts_models.reporting.plots import (
+        plot_calibration,
+        plot_groups,
+        plot_leaderboard,
+        plot_retention,
+    )
     from gmts_models.reporting.report import write_figures, write_report
 
 _HOMES = {
     "plot_calibration": "plots",
+    "plot_groups": "plots",
     "plot_leaderboard": "plots",
     "plot_retention": "plots",
     "write_figures": "report",
@@ -19,6 +25,7 @@ _HOMES = {
 
 __all__ = [
     "plot_calibration",
+    "plot_groups",
     "plot_leaderboard",
     "plot_retention",
     "write_figures",

@@ -270,3 +270,115 @@ def _cohorts(people: pd.DataFrame, groups: Sequence[str]) -> pd.DataFrame:
         for _, part in filled.groupby(level=1, sort=False)
     ]
     return pd.concat(parts).reindex(full).rename("n").reset_index()
+
+
+TOLD_MODELS = (
+    "hierarchical_cox",
+    "kaplan_meier",
+    "cox",
+    "weibull_aft",
+    "discrete_time_hazard",
+    "cause_specific_cox",
+    "cox_tuned",
+)
+_RATIO_OF = {"weibull_aft": "time", "discrete_time_hazard": "odds"}
+_CHOSEN = {"fold 1": 10, "fold 2": 10, "fold 3": 1.0, "": 10}
+
+
+@pytest.fixture(scope="session")
+def make_told_run(make_run: MakeRun) -> MakeRun:
+    """Give the function that writes a run folder in which models tell of groups and attributes.
+
+    The last of the groups is hidden, and so is the one before it.
+    """
+
+    def make(
+        groups: Sequence[str] = SPECIALISMS, *, models: Sequence[str] = TOLD_MODELS, **given: Any
+    ) -> Path:
+        sizes = given.pop("sizes", [300] * len(groups))
+        folder = make_run(groups, sizes, models=models, **given)
+        shown = list(groups)[:-2]
+        tables = {
+            "groups": _groups(shown),
+            "ranks": _ranks(shown, len(groups)),
+            "trials": _trials(),
+        }
+        tables["group_spread"] = pd.DataFrame(
+            {"model": "hierarchical_cox", "term": "specialism", "sd": 0.2, "lower": 0.01}
+            | {"upper": [0.55]}
+        )
+        tables |= {f"coefficients_{name}": _coefficients(name, groups) for name in models[2:]}
+        for table, frame in tables.items():
+            frame.to_csv(folder / "tables" / f"{table}.csv", index=False)
+        return folder
+
+    return make
+
+
+def _groups(groups: Sequence[str]) -> pd.DataFrame:
+    ratio = np.linspace(0.8, 1.25, len(groups))
+    return pd.DataFrame(
+        {
+            "model": "hierarchical_cox",
+            "term": "specialism",
+            "group": list(groups),
+            "ratio": ratio,
+            "lower": ratio / 1.5,
+            "upper": ratio * 1.5,
+            "shrinkage": np.linspace(0.4, 0.6, len(groups)),
+        }
+    )
+
+
+def _ranks(groups: Sequence[str], places: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            ("hierarchical_cox", group, place, 0.4 if place == at else 0.6 / (places - 1))
+            for at, group in enumerate(groups, start=1)
+            for place in range(1, places + 1)
+        ],
+        columns=["model", "group", "rank", "probability"],
+    )
+
+
+def _trials() -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            (
+                "cox_tuned",
+                fold,
+                number,
+                json.dumps({"estimator__alpha": alpha}),
+                "brier",
+                value,
+                0.1,
+            )
+            for fold, best in _CHOSEN.items()
+            for number, alpha in enumerate((1.0, 10))
+            for value in [0.14 if alpha == best else 0.15]
+        ],
+        columns=["model", "fold", "trial", "params", "score", "value", "seconds"],
+    ).assign(error="")
+
+
+def _coefficients(model: str, groups: Sequence[str]) -> pd.DataFrame:
+    others = list(groups)[1:]
+    labels = [None, None, *others]
+    terms = ["commute_minutes", "missing: commute_minutes"]
+    table = pd.DataFrame(
+        {
+            "term": [*terms, *(f"specialism_{group}" for group in others)],
+            "ratio": np.linspace(0.5, 2, len(labels)),
+            "lower": np.linspace(0.3, 1.2, len(labels)),
+            "upper": np.linspace(0.9, 4, len(labels)),
+            "p": 0.04,
+            "attribute": ["commute_minutes"] * 2 + ["specialism"] * len(others),
+            "label": ["", "missing", *others],
+            "reference": ["", "", *([groups[0]] * len(others))],
+            "ratio_of": _RATIO_OF.get(model, "hazard"),
+        }
+    )
+    table.loc[table.index[-1], ["ratio", "lower", "upper", "p"]] = np.nan  # few have the label
+    if model != "cause_specific_cox":
+        return table
+    return pd.concat([table.assign(cause=cause) for cause in ("private sector", "further study")])

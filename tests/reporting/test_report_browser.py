@@ -57,6 +57,11 @@ function measure(frame) {{
       below: heads[0].getBoundingClientRect().top - box.bottom,
     }});
   }}
+  seen.pairs = [...page.querySelectorAll(".pair")].map(pair => {{
+    const box = pair.querySelector("figure svg").getBoundingClientRect();
+    const table = pair.querySelector(".table").getBoundingClientRect();
+    return {{width: box.width, right: box.right, table: table.left}};
+  }});
   seen.fits = [...page.querySelectorAll(".table")].map(box => box.scrollWidth <= box.clientWidth);
   return seen;
 }}
@@ -131,6 +136,26 @@ def test_nothing_sticks_out(make_run: MakeRun, lay_out: LayOut, case: str) -> No
         assert seen["scroll"] <= seen["width"]
         if case == "the six" and width == 1280:
             assert all(seen["fits"])  # on a desk every table is seen whole
+
+
+def test_many_models_and_groups_stay_within(make_told_run: MakeRun, lay_out: LayOut) -> None:
+    """Twenty-two models, one of a long name, and what they tell of groups of long names."""
+    names = ["hierarchical_cox", "kaplan_meier", "cox", "weibull_aft", "cause_specific_cox"]
+    names += [f"model_{k}" for k in range(16)] + ["x" * 60]
+    limits = [f"{', '.join(names)}: too few people."]
+    folder = make_told_run([f"{k} {LONG}" for k in range(9)], models=names, limits=limits)
+    page = write_report(folder).read_text(encoding="utf-8")
+    opened = folder / "opened.html"
+    opened.write_text(page.replace("<details>", "<details open>"), encoding="utf-8")
+    widths = (1280, 500, 320)
+    for width, seen in zip(widths, lay_out(opened, *widths), strict=True):
+        assert seen["out"] == [], width
+        assert seen["scroll"] <= seen["width"]
+        assert seen["pairs"], width
+        for pair in seen["pairs"]:  # letters of 13 px stay near their size
+            assert 0.7 < pair["width"] / 360 < 1.1, width
+            # The drawing stands beside its table on a desk, above it on a phone.
+            assert (pair["right"] <= pair["table"]) == (width == 1280)
 
 
 def test_numbers_at_risk_stand_under_their_months(make_run: MakeRun, lay_out: LayOut) -> None:
