@@ -9,10 +9,11 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 
 from gmts_models.errors import FitError, InputError, NotEstimableError
+from gmts_models.models.combining.inner_models import fit_clone
 from gmts_models.models.encoding import column_kinds
 from gmts_models.models.hierarchical.groups import by_columns, group_labels, require_columns
 from gmts_models.models.hierarchical.partial_pooling import partially_pooled
@@ -126,7 +127,7 @@ class Grouped(RiskMixin, BaseEstimator):  # type: ignore[misc]
     def _fit_all(self, rows: TrainingRows, columns: list[str]) -> Any:
         if self.pooling == "partial":
             return _fit(partially_pooled(self.estimator, self.by), rows)
-        return _fit(clone(self.estimator), _without(columns, rows))
+        return _fit(self.estimator, _without(columns, rows))
 
     def _fit_group(self, rows: TrainingRows, columns: list[str], own: Ints, label: str) -> Any:
         part = TrainingRows(
@@ -135,7 +136,7 @@ class Grouped(RiskMixin, BaseEstimator):  # type: ignore[misc]
             weight=None if rows.weight is None else rows.weight[own],
         )
         try:
-            return _fit(clone(self.estimator), _without(columns, part))
+            return _fit(self.estimator, _without(columns, part))
         except (FitError, NotEstimableError, InputError) as error:
             if isinstance(error, InputError) and len(own) > 1:
                 raise  # of an argument or a column, not of the group
@@ -228,9 +229,7 @@ def _without(columns: list[str], rows: TrainingRows) -> TrainingRows:
 
 def _fit(model: Any, rows: TrainingRows) -> Any:
     try:
-        if rows.weight is None:
-            return model.fit(rows.X, rows.y)
-        return model.fit(rows.X, rows.y, sample_weight=rows.weight)
+        return fit_clone(model, rows)
     except FitError as error:
         if rows.X.shape[1]:
             raise

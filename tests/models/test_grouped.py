@@ -202,6 +202,14 @@ def test_a_weight_of_two_is_the_row_twice(pooling: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("pooling", ["none", "full"])
+def test_weights_for_an_estimator_that_takes_none_are_told_as_such(pooling: Any) -> None:
+    X, y = people(60)
+    model = Grouped(MultipleImputation(CoxPH(), m=2, iterations=4), pooling)
+    with pytest.raises(InputError, match="MultipleImputation takes no weights"):
+        model.fit(X, y, sample_weight=np.ones(len(X)))
+
+
 def test_rows_of_weight_zero_are_no_group() -> None:
     X, y = people()
     weight = np.where(X["specialism"] == "HR", 0.0, 1.0)
