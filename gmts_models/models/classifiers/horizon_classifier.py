@@ -71,10 +71,11 @@ class HorizonClassifier(RiskMixin, BaseEstimator):  # type: ignore[misc]
         proportional hazards (ridge penalty 1, ties by Efron). "pseudo": nothing is weighed, and
         Kaplan-Meier's pseudo-observations take the place of the states.
     censoring_by : column of X whose labels are censored together (the cohort year), or several,
-        such as ("cohort_year", "landmark"); None for one censoring curve. With "cox" each has a
-        baseline of its own, with "pseudo" a jackknife of its own. Cohorts that are followed for
-        different times have to be named here where X tells them apart: of those not followed to a
-        horizon only leavers are known, who would seem to be what they are like.
+        such as ("cohort_year", "landmark"); None for one censoring curve. "auto": the cohort year
+        where X has it, with the landmark where X has that. With "cox" each has a baseline of its
+        own, with "pseudo" a jackknife of its own. Cohorts followed for different times must not
+        share a curve where X tells them apart: of those not followed to a horizon only leavers
+        are known, and the cohort would seem to be why they left.
     calibration : None; "platt" or "isotonic": risks by each horizon are mapped to those observed,
         as learned from predictions for people whom the predicting model, with its encoder and
         weights, had not seen. Isotonic wants hundreds of people who left.
