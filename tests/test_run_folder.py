@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -53,7 +55,12 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
             "data": {"source": "file", "path": str(folder / "people.csv"), "scheme": "any"},
             "horizons": [12, 24],
             "features": ["specialism", "region"],
-            "models": [{"kind": "kaplan_meier"}, {"kind": "cox", "alpha": 1.0}],
+            "models": [
+                {"kind": "kaplan_meier"},
+                {"kind": "cox", "alpha": 1.0},
+                {"kind": "hierarchical_cox", "alpha": 1.0},
+                {"kind": "cox_elastic_net", "folds": 3},
+            ],
             "evaluation": {"bootstrap": 30},
             "tracking": {"enabled": False},
             "jobs": 1,
@@ -83,6 +90,33 @@ def test_a_small_group_and_its_complement_are_hidden_in_every_table(
     assert tables["cohorts"].query("specialism == 'Bigger'")["n"].notna().all()
 
 
+def test_groups_that_borrow_strength_hide_the_same(tables: dict[str, pd.DataFrame]) -> None:
+    assert tables["groups"]["group"].tolist() == ["Bigger"]
+    assert set(tables["ranks"]["group"]) == {"Bigger"}
+    assert tables["ranks"]["rank"].tolist() == [1, 2, 3]
+    assert list(tables["groups"]) == [
+        "model",
+        "term",
+        "group",
+        "ratio",
+        "lower",
+        "upper",
+        "shrinkage",
+    ]
+    assert list(tables["group_spread"]) == ["model", "term", "sd", "lower", "upper"]
+
+
+def test_a_model_without_limits_has_its_coefficients(tables: dict[str, pd.DataFrame]) -> None:
+    assert set(tables["coefficients_cox_elastic_net"]) >= {"term", "ratio", "ratio_of"}
+
+
+def test_the_documentation_lists_the_tables(tables: dict[str, pd.DataFrame]) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "run-folder.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"`(?:tables/)?([a-z_]+)(?:_MODEL)?\.csv`", page))
+    written = {re.sub("^coefficients_.*", "coefficients", name) for name in tables}
+    assert listed == written | {"incidence"}
+
+
 def test_trials_are_written_without_other_columns(tables: dict[str, pd.DataFrame]) -> None:
     expected = TRIALS.drop(columns="trainee_id").astype({"fold": object, "error": object})
     pd.testing.assert_frame_equal(tables["trials"].fillna(""), expected.fillna(""))
@@ -92,6 +126,9 @@ def test_a_rare_label_has_no_coefficient(tables: dict[str, pd.DataFrame]) -> Non
     terms = tables["coefficients_cox"].set_index("term")["coefficient"]
     # One person is the reference of region, so every comparison with it goes.
     assert terms.filter(like="region_").isna().all()
+    said = tables["coefficients_cox"].set_index("attribute")["reference"]
+    assert said["region"].isna().all()
+    assert set(said["specialism"]) == {"Big"}
     assert np.isnan(terms["specialism_Tiny"])
     assert np.isfinite(terms["specialism_Bigger"])
 

@@ -18,7 +18,12 @@ from matplotlib.colors import to_rgb
 import gmts_models.reporting
 from gmts_models.data.contract.columns import SPECIALISMS
 from gmts_models.errors import InputError
-from gmts_models.reporting import plot_calibration, plot_leaderboard, plot_retention
+from gmts_models.reporting import (
+    plot_calibration,
+    plot_groups,
+    plot_leaderboard,
+    plot_retention,
+)
 from gmts_models.reporting.plots import save_png, to_svg
 from gmts_models.reporting.scales import (
     ACCENT,
@@ -29,6 +34,7 @@ from gmts_models.reporting.scales import (
     calibration_ticks,
     group_colours,
     month_ticks,
+    ratio_ticks,
     retention_floor,
 )
 
@@ -251,6 +257,48 @@ def test_leaderboard_without_models_or_scores(tmp_path: Path) -> None:
     assert not plot_leaderboard(LEADERBOARD.head(0)).axes
     figure = plot_leaderboard(LEADERBOARD.tail(1))
     assert save_png(figure, tmp_path / "a.png").stat().st_size > 1000
+
+
+# ---------------------------------------------------------------- groups
+
+
+GROUPS = pd.DataFrame(
+    {
+        "model": "cox",
+        "term": ["specialism"] * 3 + ["region"],
+        "group": ["A", "B", "x" * 90, "N"],
+        "ratio": [0.5, 1.0, 2.0, 1.0],
+        "lower": [0.4, 0.8, 1.5, 0.9],
+        "upper": [0.7, 1.2, 3.9, 1.1],
+    }
+)
+
+
+def test_groups_are_dots_on_a_log_scale_a_panel_a_term() -> None:
+    first, second = plot_groups(GROUPS).axes
+    dots = first.collections[-1].get_offsets()
+    assert np.asarray(dots).tolist() == [[0.5, 0], [1, 1], [2, 2]]
+    assert first.get_xscale() == "log"
+    assert first.get_xlim()[0] < 0.4 < 3.9 < first.get_xlim()[1]
+    assert [tick.get_text() for tick in second.get_xticklabels()] == ["0.8", "1", "1.25"]
+    assert first.get_ylim()[0] > first.get_ylim()[1]  # the first group on top
+    assert not plot_groups(GROUPS.head(0)).axes
+    with pytest.raises(InputError, match="several models"):
+        plot_groups(GROUPS.assign(model=["a", "a", "a", "b"]))
+
+
+@pytest.mark.parametrize(
+    ("ratios", "ticks"),
+    [
+        ([], [0.8, 1, 1.25]),
+        ([np.nan, 1.0], [0.8, 1, 1.25]),
+        ([0.51, 1.2], [0.5, 0.67, 1, 1.5, 2]),
+        ([0.05, 1.2], [0.01, 0.1, 1, 10, 100]),
+        ([1e9, 0.0], [0.001, 0.1, 1, 10, 1000]),
+    ],
+)
+def test_ratio_ticks_hold_every_ratio(ratios: list[float], ticks: list[float]) -> None:
+    assert ratio_ticks(np.array(ratios)) == pytest.approx(ticks)
 
 
 # --------------------------------------------------- labels and settings

@@ -42,7 +42,8 @@ def write_run_folder(
         "<!doctype html><title>Report</title><p>ok", encoding="utf-8"
     )
     _write_tables(folder / "tables", models, last_month)
-    for name in ("retention", "leaderboard", *(f"calibration_{model}" for model in models)):
+    own = [f"calibration_{model}" for model in models]
+    for name in ("retention", "leaderboard", "groups_cox", *own):
         (folder / "figures" / f"{name}.png").write_bytes(_png())
     (folder / "private" / "predictions.csv").write_text(
         f"trainee_id,risk\n{CANARY},0.5\n", encoding="utf-8"
@@ -170,6 +171,12 @@ def _write_tables(tables: Path, models: tuple[str, ...], last_month: int) -> Non
             for i, (alpha, *result) in enumerate(TRIALS)
         ],
     )
+    write_csv(
+        tables / "groups.csv",
+        "model,term,group,ratio,lower,upper,shrinkage",
+        [[m, "specialism", "Finance", 0.9, 0.7, 1.1, 0.5] for m in ("cox", "another")],
+    )
+    write_csv(tables / "ranks.csv", "model,group,rank,probability", [["cox", "Finance", 1, 0.6]])
     for model in models:
         write_csv(tables / f"coefficients_{model}.csv", "term,coefficient", [["age", 0.1]])
 

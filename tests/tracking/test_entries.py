@@ -112,6 +112,15 @@ def test_trials_of_a_search(tmp_path: Path) -> None:
     assert not [p for p in kaplan_meier.points if p.key.startswith("tuning")]
 
 
+def test_groups_of_a_model_are_its_own(tmp_path: Path) -> None:
+    folder = sample(tmp_path)
+    kaplan_meier, cox = (model_entry(folder, model) for model in folder.record.models)
+    (row,) = csv.DictReader(io.StringIO(cox.texts["tables/groups.csv"]))
+    assert (row["model"], row["group"], row["shrinkage"]) == ("cox", "Finance", "0.5")
+    assert not {"tables/groups.csv", "tables/ranks.csv"} & set(kaplan_meier.texts)
+    assert "tables/group_spread.csv" not in cox.texts
+
+
 def test_damaged_parameters_of_a_trial_are_told(tmp_path: Path) -> None:
     folder = write_run_folder(tmp_path / "run")
     write_csv(

@@ -152,11 +152,16 @@ def test_files_are_those_to_share(run_folder: Path, call: Call) -> None:
     assert {"retention.csv", "coefficients_cox.csv"} <= names(published.run_id, "tables")
     assert "retention.png" in names(published.run_id, "figures")
     cox = published.model_run_ids["cox"]
-    assert names(cox, "tables") == {"coefficients_cox.csv", "trials.csv"}
+    assert names(cox, "tables") == {
+        "coefficients_cox.csv",
+        "trials.csv",
+        "groups.csv",
+        "ranks.csv",
+    }
     assert names(published.model_run_ids["kaplan_meier"], "tables") == {
         "coefficients_kaplan_meier.csv"
     }
-    assert names(cox, "figures") == {"calibration_cox.png"}
+    assert names(cox, "figures") == {"calibration_cox.png", "groups_cox.png"}
 
 
 def test_nothing_private_reaches_the_store(store: Store, run_folder: Path) -> None:
