@@ -46,6 +46,16 @@ def refuse_separated(
         )
 
 
+def at_least(robust: Floats, model_based: Floats) -> Floats:
+    """Return a robust covariance (p, p) with no variance below the model-based one.
+
+    Under a ridge the scores of people with a label of whom nobody left are near 0, and with them
+    the robust variance of its coefficient, though little is known of it.
+    """
+    short = np.diag(model_based) - np.diag(robust)
+    return np.asarray(robust + np.diag(np.maximum(short, 0.0)), dtype=float)
+
+
 def wald_table(
     terms: tuple[str, ...], coefficients: Floats, covariance: Floats, level: float
 ) -> pd.DataFrame:

@@ -350,3 +350,13 @@ def conditional_risk(risk: Floats, risk_at_start: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         value = 1 - (1 - risk) / (1 - risk_at_start)
     return np.asarray(np.where(risk_at_start < 1, np.clip(value, 0, 1), np.nan), dtype=float)
+
+
+def risk_from_entry(model: Any, X: pd.DataFrame, entry: Floats, horizons: Floats) -> Floats:
+    """Return (n, m) risks given that the person was still there at entry, which scores ask of."""
+    risk = np.asarray(model.predict_risk(X, horizons), dtype=float)
+    if not (entry > 0).any():
+        return risk
+    starts, which = np.unique(entry, return_inverse=True)
+    at_entry = np.asarray(model.predict_risk(X, starts))[np.arange(len(X)), which]
+    return conditional_risk(risk, np.where(entry > 0, at_entry, 0.0)[:, None])

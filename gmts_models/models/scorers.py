@@ -1,7 +1,8 @@
 """Scorers of risks for scikit-learn's searches: greater is better.
 
-They weigh the rows that they score for censoring by those rows alone (``stats/censoring.py``), with
-one censoring curve; ``evaluate`` is what judges models for publication.
+They weigh the rows that they score for censoring by those rows alone (``stats/censoring.py``), by
+cohort where X has the cohort year. Of late entrants the risk given that they were still there at
+entry is scored. ``evaluate`` is what judges models for publication.
 """
 
 from __future__ import annotations
@@ -13,8 +14,14 @@ import numpy as np
 import pandas as pd
 
 from gmts_models.errors import InputError, NotEstimableError
-from gmts_models.models.protocol import check_horizons, check_rows
-from gmts_models.outcome import Floats, Outcome
+from gmts_models.models.protocol import (
+    as_frame,
+    check_horizons,
+    check_rows,
+    risk_from_entry,
+    together_codes,
+)
+from gmts_models.outcome import Floats, Ints, Outcome
 from gmts_models.stats.censoring import censoring_weights
 from gmts_models.stats.scores import auc, brier_score, null_brier_score
 
@@ -39,8 +46,10 @@ class RiskScorer:
     def __call__(self, estimator: Any, X: pd.DataFrame, y: Outcome) -> float:
         """Return the mean over the horizons; greater is better."""
         check_rows(X, y)
-        risk = np.asarray(estimator.predict_risk(X, self.horizons), dtype=float)
-        values = [self._at(risk[:, j], y, h) for j, h in enumerate(self.horizons)]
+        frame = as_frame(X)
+        risk = risk_from_entry(estimator, frame, y.entry, np.array(self.horizons))
+        strata = together_codes(frame)
+        values = [self._at(risk[:, j], y, h, strata) for j, h in enumerate(self.horizons)]
         if not np.isfinite(values).all():
             missing = [f"{h:g}" for h, v in zip(self.horizons, values, strict=True) if v != v]
             raise NotEstimableError(
@@ -51,8 +60,8 @@ class RiskScorer:
             )
         return float(np.mean(values))
 
-    def _at(self, risk: Floats, y: Outcome, horizon: float) -> float:
-        at = censoring_weights(y, horizon)
+    def _at(self, risk: Floats, y: Outcome, horizon: float, strata: Ints | None) -> float:
+        at = censoring_weights(y, horizon, strata=strata)
         scored = at.counted[:, 0] > 0
         if not scored.any() or np.isnan(risk[scored]).any():
             return np.nan

@@ -1,14 +1,17 @@
-"""docs/models.md: its examples run."""
+"""docs/models.md and docs/scikit-learn.md: their examples run."""
 
 from __future__ import annotations
 
 import doctest
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "models.md"
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_examples_run() -> None:
-    failed, tried = doctest.testfile(str(PAGE), module_relative=False)
+@pytest.mark.parametrize("page", ["models.md", "scikit-learn.md"])
+def test_the_examples_run(page: str) -> None:
+    failed, tried = doctest.testfile(str(DOCS / page), module_relative=False)
     assert tried > 8
     assert failed == 0

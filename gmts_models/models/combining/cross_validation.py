@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any, assert_never
 
 import numpy as np
-import pandas as pd
 
 from gmts_models.errors import InputError
 from gmts_models.models.missing.imputed import check_counts
 from gmts_models.models.protocol import (
     TrainingRows,
     check_horizons,
-    conditional_risk,
     together_codes,
+)
+from gmts_models.models.protocol import (
+    risk_from_entry as risk_from_entry,
 )
 from gmts_models.models.scorers import Score
 from gmts_models.outcome import Bools, Floats, Ints, Outcome
@@ -62,16 +63,6 @@ def part(rows: TrainingRows, mask: Bools) -> TrainingRows:
         y=rows.y[kept],
         weight=None if rows.weight is None else rows.weight[kept],
     )
-
-
-def risk_from_entry(model: Any, X: pd.DataFrame, entry: Floats, horizons: Floats) -> Floats:
-    """Return (n, m) risks given that the person was still there at entry, which scores ask of."""
-    risk = np.asarray(model.predict_risk(X, horizons), dtype=float)
-    if not (entry > 0).any():
-        return risk
-    starts, which = np.unique(entry, return_inverse=True)
-    at_entry = np.asarray(model.predict_risk(X, starts))[np.arange(len(X)), which]
-    return conditional_risk(risk, np.where(entry > 0, at_entry, 0.0)[:, None])
 
 
 def weigh(rows: TrainingRows, horizon: float) -> CensoringWeights:

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from gmts_models.errors import InputError
-from gmts_models.models.coefficients import wald_table
+from gmts_models.models.coefficients import at_least, wald_table
 from gmts_models.models.combining.incidence_interval import IncidenceInterval
 from gmts_models.models.encoding import Design
 from gmts_models.models.exits.seen_causes import causes_seen, of_all_causes
@@ -150,7 +150,8 @@ class CauseSpecificCox(RiskMixin, BaseEstimator):  # type: ignore[misc]
             covariance = fit.covariance
             if ready.shared is not None:
                 scores = score_residuals(fit) * ready.weight[:, None]
-                covariance = covariance_with_shares(ready, scores, covariance)
+                shared = covariance_with_shares(ready, scores, covariance)
+                covariance = at_least(shared, covariance)
             self.covariance_[cause] = covariance / np.outer(spread, spread)
         return self
 

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from gmts_models.errors import FitError
-from gmts_models.models.coefficients import wald_table
+from gmts_models.models.coefficients import at_least, wald_table
 from gmts_models.models.encoding import Design
 from gmts_models.models.exits.seen_causes import causes_seen, of_all_causes
 from gmts_models.models.exits.stays import stays_of
@@ -163,7 +163,9 @@ class FineGray(RiskMixin, BaseEstimator):  # type: ignore[misc]
         ]
         for cause, found in zip(self._seen, fits, strict=True):
             self.coef_[cause] = found.coefficients / spread
-            self.covariance_[cause] = _covariance(found, ready) / np.outer(spread, spread)
+            self.covariance_[cause] = _covariance(found, ready, penalised=bool(alpha)) / np.outer(
+                spread, spread
+            )
         self._curves: tuple[CoxCurves, ...] = tuple(fine_gray_curves(found) for found in fits)
         return self
 
@@ -240,11 +242,13 @@ class FineGray(RiskMixin, BaseEstimator):  # type: ignore[misc]
         return pd.concat(tables, ignore_index=True)
 
 
-def _covariance(fit: FineGrayFit, rows: CauseRows) -> Floats:
+def _covariance(fit: FineGrayFit, rows: CauseRows, *, penalised: bool) -> Floats:
     """Return the (p, p) robust covariance of the coefficients, NaN where there is one person."""
     if len(np.unique(rows.people)) == 1:
         return np.full_like(fit.covariance, np.nan)
     if rows.shared is None:
-        return fit.covariance
-    scores = score_influence(fit.cox, fit.seen, fit.curves, fit.weighted, "estimated")
-    return covariance_with_shares(rows, scores, fit.cox.covariance)
+        robust = fit.covariance
+    else:
+        scores = score_influence(fit.cox, fit.seen, fit.curves, fit.weighted, "estimated")
+        robust = covariance_with_shares(rows, scores, fit.cox.covariance)
+    return at_least(robust, fit.cox.covariance) if penalised else robust

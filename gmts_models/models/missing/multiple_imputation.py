@@ -8,11 +8,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from gmts_models.errors import FitError, InputError
+from gmts_models.models.combining.inner_models import fit_clone
 from gmts_models.models.encoding import prepare_columns
 from gmts_models.models.missing.imputation import (
     Layout,
@@ -27,6 +28,7 @@ from gmts_models.models.missing.imputed import check_counts, explaining
 from gmts_models.models.missing.pooled_fits import PooledFits, collect_fits, has_coefficients
 from gmts_models.models.protocol import (
     RiskMixin,
+    TrainingRows,
     as_frame,
     check_horizons,
     new_rows,
@@ -125,14 +127,17 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
         self.columns = columns
         self.include_outcome = include_outcome
 
-    def fit(self, X: pd.DataFrame, y: Outcome) -> Self:
-        """Complete the training rows m times, fit to each, and pool.
+    def fit(self, X: pd.DataFrame, y: Outcome, sample_weight: npt.ArrayLike | None = None) -> Self:
+        """Complete the training rows m times, fit to each by case weights, and pool.
+
+        The imputation itself does not see the weights, only that those of weight 0 are no rows.
 
         Raises
         ------
         FitError : nobody left, or a fit fails, with the number of the data set.
         """
-        frame = training_rows(X, y, model="MultipleImputation").X
+        rows = training_rows(X, y, sample_weight, model="MultipleImputation")
+        frame, y = rows.X, rows.y
         self._check()
         remember_columns(self, frame)
         self._layout: Layout = lay_out(frame, self.columns)
@@ -154,7 +159,7 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
                 draw_equations(chain.values, self._layout.variables, rngs[number])
             )
             if number == 0 or missing.any():
-                self.estimators_.append(self._fit_one(completed, y, number))
+                self.estimators_.append(self._fit_one(completed, y, rows.weight, number))
             else:
                 self.estimators_.append(self.estimators_[0])
         self.convergence_ = convergence_table(self._layout, missing, np.array(traces))
@@ -179,9 +184,11 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
                 "into HorizonClassifier first",
             )
 
-    def _fit_one(self, completed: pd.DataFrame, y: Outcome, number: int) -> Any:
+    def _fit_one(
+        self, completed: pd.DataFrame, y: Outcome, weight: Floats | None, number: int
+    ) -> Any:
         try:
-            return clone(self.estimator).fit(completed, y)
+            return fit_clone(self.estimator, TrainingRows(X=completed, y=y, weight=weight))
         except FitError as error:
             raise FitError(
                 error.what,

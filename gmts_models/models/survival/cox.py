@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from gmts_models.models.coefficients import wald_table
+from gmts_models.models.coefficients import at_least, wald_table
 from gmts_models.models.encoding import Design
 from gmts_models.models.protocol import (
     RiskInterval,
@@ -114,7 +114,10 @@ class CoxPH(RiskMixin, BaseEstimator):  # type: ignore[misc]
             penalty=ridge(alpha, len(self.terms_)),
             names=self.terms_,
         )
-        covariance = robust_covariance(found) if self.robust else found.covariance
+        covariance = found.covariance
+        if self.robust:
+            robust = robust_covariance(found)
+            covariance = at_least(robust, covariance) if self.alpha else robust
         self._curves: CoxCurves = cox_curves(found, covariance)
         spread = self.design_.spread
         self.coef_ = found.coefficients / spread
