@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import shlex
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -136,9 +137,8 @@ def run_experiment(
         level=spec.evaluation.level,
         threshold=spec.disclosure.threshold,
     )
-    models = make_models(
-        spec.models, spec.horizons, spec.seed, resume=where.root / "unfinished searches"
-    )
+    unfinished = where.root / "unfinished searches" / config_sha256(spec)[:16]
+    models = make_models(spec.models, spec.horizons, spec.seed, resume=unfinished)
     sizes = too_few_people(models, table, spec)
     evaluation = evaluate(
         models,
@@ -184,6 +184,7 @@ def run_experiment(
         rejected=summarise_rejected(checked),
     )
     folder = write_run_folder(where.runs, content)
+    shutil.rmtree(unfinished, ignore_errors=True)
     published, trouble = _publish(folder, spec, where, report)
     return Run(
         name=record.run_name,

@@ -12,7 +12,7 @@ import pytest
 import gmts_models as gm
 from gmts_models import cli
 from gmts_models.config import ExperimentConfig
-from gmts_models.errors import FitError
+from gmts_models.errors import FitError, InputError
 from gmts_models.models.factory import make_models
 
 CONFIG = {
@@ -65,6 +65,18 @@ def test_the_report_says_where_people_are_too_few(run: gm.Run) -> None:
     assert len(few) == 1
     assert "searched" in few[0]
     assert "kaplan_meier" not in few[0]
+
+
+def test_a_finished_run_leaves_no_searches_behind(run: gm.Run) -> None:
+    store = run.folder.parents[1]
+    assert not list((store / "unfinished searches").rglob("*.json*"))
+
+
+def test_a_search_for_what_is_no_parameter_is_refused_before_the_fits() -> None:
+    spec = _config(models=[{"kind": "cox", "tune": {"values": {"alfa": [1]}}}])
+    with pytest.raises(InputError, match="'alfa'") as error:
+        make_models(spec.models, spec.horizons)
+    assert "alpha" in str(error.value.fix)
 
 
 def test_strict_stops_before_anything_is_fitted(tmp_path: Path) -> None:
@@ -126,6 +138,7 @@ def test_every_kind_makes_a_model_that_can_be_fitted() -> None:
         ("{kind: weibull_aft, pooling: partial}", "has no partial pooling"),
         ("{kind: stacked, of: [cox, nothing]}", "there is no model 'nothing' to stack"),
         ("{kind: cox, tune: {search: grid}}", "values: {alpha: [0.1, 1]}"),
+        ("{kind: cox, impute: {columns: [route]}}", "'route' is not among the features"),
         ("{kind: cox, pooling_by: route}", "'route' is not among the features"),
         ("{kind: cox_time_effects, trends: {nothing: log}}", "'nothing' is not among the features"),
     ],

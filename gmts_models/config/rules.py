@@ -90,6 +90,23 @@ def _grouped_by_a_feature(tree: Tree) -> Iterator[Problem]:
                     )
 
 
+def _imputed_columns_are_features(tree: Tree) -> Iterator[Problem]:
+    features = tree.get("features")
+    if not isinstance(features, list) or "default" in features:
+        return
+    for number, model in enumerate(_list(tree.get("models"))):
+        impute = model.get("impute") if isinstance(model, dict) else None
+        columns = _list(impute.get("columns")) if isinstance(impute, dict) else []
+        for place, name in enumerate(columns):
+            if isinstance(name, str) and name not in features:
+                hint = did_you_mean(name, [each for each in features if isinstance(each, str)])
+                yield problem(
+                    tree,
+                    ("models", number, "impute", "columns", place),
+                    f"'{clip(name)}' is not among the features{hint or '; add it to them'}",
+                )
+
+
 def _partial_pooling_is_there(tree: Tree) -> Iterator[Problem]:
     for number, model in enumerate(_list(tree.get("models"))):
         if not isinstance(model, dict) or model.get("pooling") != "partial":
@@ -215,6 +232,7 @@ _RULES: tuple[Callable[[Tree], Iterator[Problem]], ...] = (
     _names_differ,
     _features_differ,
     _grouped_by_a_feature,
+    _imputed_columns_are_features,
     _partial_pooling_is_there,
     _stacks_are_of_models,
     _endpoint_fits_the_data,

@@ -255,6 +255,14 @@ def _tuned(
 ) -> Tuned:
     space: dict[str, Any] = {inside + name: list(each) for name, each in spec.values.items()}
     space |= {inside + name: each.model_dump() for name, each in spec.ranges.items()}
+    known = model.get_params()
+    if unknown := [name for name in (*spec.values, *spec.ranges) if inside + name not in known]:
+        own = sorted(name[len(inside) :] for name in known if name.startswith(inside))
+        raise InputError(
+            f"a search cannot try {unknown[0]!r}: it is no parameter of the model",
+            where="models, tune",
+            fix=f"name some of {', '.join(own)}",
+        )
     return Tuned(
         model,
         space,
