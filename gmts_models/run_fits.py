@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
@@ -25,8 +24,9 @@ from gmts_models.models.hierarchical.partially_pooled import PartiallyPooled
 from gmts_models.models.missing.multiple_imputation import MultipleImputation
 from gmts_models.models.survival.cox_elastic_net import CoxElasticNet
 from gmts_models.outcome import Outcome
+from gmts_models.rare_terms import hide_rare_causes, hide_rare_terms
 from gmts_models.reporting.retention import hidden_groups
-from gmts_models.run_folder import GroupTables, hide_rare_terms
+from gmts_models.run_folder import GroupTables
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ def fit_to_everyone(
                 groups.append(group_tables(name, inner, table.X, table.y, threshold))
             if hasattr(inner, "summary"):
                 coefficients[name] = hide_rare_terms(
-                    hide_rare_causes(coefficient_table(inner, level), table.y, threshold),
+                    hide_rare_causes(coefficient_table(inner, level), table.X, table.y, threshold),
                     table.X,
                     threshold,
                     table.y.people,
@@ -174,19 +174,6 @@ def _ratio_of(model: Any) -> str:
     if isinstance(model, HierarchicalHazard):
         return "odds" if model.link == "logit" else "hazard"
     return _RATIO_OF.get(type(model).__name__, "")
-
-
-def hide_rare_causes(coefficients: pd.DataFrame, y: Outcome, threshold: int) -> pd.DataFrame:
-    """Leave out the coefficients of causes that fewer people than the threshold left for."""
-    if "cause" not in coefficients:
-        return coefficients
-    number = {cause: code for code, cause in enumerate(y.causes or (), start=1)}
-    people = {
-        cause: len(np.unique(y.people[y.event == number[cause]])) if cause in number else 0
-        for cause in coefficients["cause"].unique()
-    }
-    shown = coefficients["cause"].map(people) >= threshold
-    return coefficients[shown].reset_index(drop=True)
 
 
 # ---------------------------------------------------------------- groups

@@ -19,9 +19,6 @@ from gmts_models.disclosure import is_small, suppress_counts, suppress_rows
 from gmts_models.errors import DataError
 from gmts_models.evaluation.evaluate import Evaluation
 from gmts_models.evaluation.scoring import landmark_group
-from gmts_models.models.encoding import column_kinds
-from gmts_models.models.protocol import group_label
-from gmts_models.outcome import Ints
 from gmts_models.reporting.retention import hidden_groups
 from gmts_models.run_record import RunRecord, write_record
 
@@ -188,54 +185,6 @@ def _rejected(counts: pd.DataFrame, threshold: int) -> pd.DataFrame:
         rows[part.index] = suppress_counts(part, threshold, total_published=True)
     reason = counts["reason"].where(table == "trainees", table + ": " + counts["reason"])
     return pd.DataFrame({"reason": reason, "rows": rows})
-
-
-_SAID = ("term", "cause", "attribute", "label", "reference", "ratio_of")
-"""Columns of a summary that say what a row is about, and nothing of people."""
-
-
-def hide_rare_terms(
-    coefficients: pd.DataFrame, X: pd.DataFrame, threshold: int, people: Ints | None = None
-) -> pd.DataFrame:
-    """Blank the coefficients that describe fewer people than the threshold.
-
-    Parameters
-    ----------
-    coefficients : a model's summary, a row a term, with or without `reference`.
-    X : the rows of the fit. The term of a label is ``column_label``; where a column's reference
-        label is rare, all of its terms go, since each is a comparison with it, and it is not
-        named. A term's products with time go with it.
-    people : (n,) codes of those whose rows they are; who has several counts once a label.
-    """
-    rare: set[str] = set()
-    shown = coefficients.copy()
-    for name, kind in column_kinds(X).items():
-        given = X.iloc[:, [str(each) for each in X].index(name)]
-        column = given if people is None else _once_each(given, people)
-        if 0 < int(column.isna().sum()) < threshold:
-            rare.add(f"missing: {name}")
-        if kind != "text":
-            sizes = column.value_counts()
-            if len(sizes) <= 2 and (sizes < threshold).any():
-                rare.add(name)
-            continue
-        # The reference is the first label by alphabet, and never the missing one.
-        sizes = column.dropna().astype(object).map(group_label).value_counts().sort_index()
-        if sizes.iloc[0] < threshold:
-            rare |= {f"missing: {name}", *(f"{name}_{label}" for label in sizes.index)}
-            if "reference" in shown:
-                shown.loc[shown["attribute"] == name, "reference"] = None
-        rare |= {f"{name}_{label}" for label in sizes.index[sizes < threshold]}
-    is_rare = shown["term"].isin(rare)
-    for each in rare:
-        is_rare |= shown["term"].str.startswith(f"{each} x ")
-    shown.loc[is_rare, [column for column in shown if column not in _SAID]] = np.nan
-    return shown
-
-
-def _once_each(column: pd.Series, people: Ints) -> pd.Series:
-    pairs = pd.DataFrame({"person": people, "label": column.to_numpy(object)})
-    return column[~pairs.duplicated().to_numpy()]
 
 
 def _whole_counts(table: pd.DataFrame) -> pd.DataFrame:

@@ -18,14 +18,13 @@ from gmts_models.models.survival.cox_elastic_net import CoxElasticNet
 from gmts_models.models.survival.cox_time_effects import CoxTimeEffects
 from gmts_models.models.survival.parametric import WeibullAFT
 from gmts_models.outcome import Outcome
+from gmts_models.rare_terms import hide_rare_causes, hide_rare_terms
 from gmts_models.run_fits import (
     coefficient_table,
     fit_to_everyone,
     group_tables,
     hidden_labels,
-    hide_rare_causes,
 )
-from gmts_models.run_folder import hide_rare_terms
 
 SIZES = {"Finance": 90, "Health": 80, "Policy": 70, "Rare": 3}
 
@@ -128,10 +127,37 @@ def test_what_a_row_is_about_is_never_blanked() -> None:
 def test_a_cause_of_few_people_has_no_coefficients() -> None:
     X, y = _people()
     table = coefficient_table(CauseSpecificCox(alpha=1.0).fit(X, y))
-    assert set(hide_rare_causes(table, y, 5)["cause"]) == {"private"}
-    assert set(hide_rare_causes(table, y, 2)["cause"]) == {"private", "study"}
+    assert set(hide_rare_causes(table, X, y, 5)["cause"]) == {"private"}
+    assert set(hide_rare_causes(table, X, y, 2)["cause"]) == {"private", "study"}
     one = coefficient_table(gm.CoxPH(alpha=1.0).fit(X, y))
-    assert hide_rare_causes(one, y, 5) is one
+    assert hide_rare_causes(one, X, y, 5) is one
+
+
+def test_labels_with_few_leavers_of_a_cause_are_hidden_there_alone() -> None:
+    """Of b, three left for study, and of c nobody; of a flag that is up, four."""
+    n = 120
+    X = pd.DataFrame(
+        {
+            "route": np.repeat(["a", "b", "c"], 40),
+            "flag": np.tile([0.0, 1.0], n // 2),
+            "score": np.where(np.arange(n) < 30, np.nan, np.arange(float(n))),
+        }
+    )
+    event = np.ones(n, dtype=int)
+    event[[*range(31, 39), 40, 42, 44]] = 2
+    y = Outcome(np.zeros(n), np.ones(n), event, causes=("private", "study"))
+    terms = ["route_b", "route_c", "flag", "score", "missing: score", "route_b x time"]
+    table = pd.DataFrame(
+        {"cause": np.repeat(["private", "study"], 6), "term": terms * 2, "ratio": 1.0}
+    )
+    shown = hide_rare_causes(table, X, y, 5).set_index(["cause", "term"])["ratio"]
+    assert shown["private"].notna().all()
+    assert shown["study"].dropna().index.tolist() == ["score"]
+    # As the reference, a label with few leavers takes the others with it.
+    against_b = table.assign(term=table["term"].str.replace("route_b", "route_a"))
+    first = hide_rare_causes(against_b, X.replace({"route": {"b": "0"}}), y, 5)
+    left = first[first["cause"] == "study"].dropna()
+    assert left["term"].tolist() == ["score"]
 
 
 # ---------------------------------------------------------------- groups

@@ -13,7 +13,8 @@ import pytest
 import gmts_models as gm
 import gmts_models.experiment
 from gmts_models.config import ExperimentConfig
-from gmts_models.run_folder import _rejected, _scores, hide_rare_terms
+from gmts_models.rare_terms import hide_rare_terms
+from gmts_models.run_folder import _rejected, _scores
 
 TRIALS = pd.DataFrame(
     {

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from gmts_models.reporting import words
 from gmts_models.reporting.model_sections import display_name
 from gmts_models.reporting.run_folder import RunFolder
-from gmts_models.reporting.sections import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,12 +16,12 @@ class Limits:
     Attributes
     ----------
     run : sentences about these data and this run.
-    models : those about single models; None where there are none.
+    models : sentences about single models, each with the models that it is about.
     always : sentences that hold of any run.
     """
 
     run: tuple[str, ...]
-    models: Table | None
+    models: tuple[tuple[str, str], ...]
     always: tuple[str, ...]
 
 
@@ -33,13 +32,10 @@ def limits(run: RunFolder) -> Limits:
         names, said = _about(run, sentence)
         if names:
             shown = words.in_words(display_name(run, name) for name in names)
-            of_models.append((shown, said[:1].upper() + said[1:]))
+            of_models.append((said[:1].upper() + said[1:], shown))
         else:
             of_run.append(sentence)
-    table = Table(
-        caption="Of single models", head=("Models", "To mind"), rows=tuple(of_models), text=(1,)
-    )
-    return Limits(run=tuple(of_run), models=table if of_models else None, always=_always(run))
+    return Limits(run=tuple(of_run), models=tuple(of_models), always=_always(run))
 
 
 def _about(run: RunFolder, sentence: str) -> tuple[list[str], str]:

@@ -17,7 +17,7 @@ from gmts_models.reporting.scales import ACCENT
 from gmts_models.reporting.sections import Table, small
 from gmts_models.reporting.svg import interval_mark
 
-_SOONER, _LONGER = "← stays longer · leaves sooner →", "← leaves sooner · stays longer →"
+_SOONER, _LONGER = "← longer · sooner →", "← sooner · longer →"
 _WIDEST = math.log(10)
 
 
@@ -112,7 +112,11 @@ def _chosen(run: RunFolder) -> list[str]:
 
 
 def _has_causes(run: RunFolder, model: str) -> bool:
-    return bool((run.coefficients[model]["cause"] != "").any())
+    return _has_causes_in(run.coefficients[model])
+
+
+def _has_causes_in(table: pd.DataFrame) -> bool:
+    return bool((table["cause"] != "").any())
 
 
 def _ratio(run: RunFolder, model: str) -> _Ratio:
@@ -166,7 +170,10 @@ def _notes(run: RunFolder, table: pd.DataFrame, ratio: _Ratio) -> tuple[str, ...
         notes.append(f"In brackets: {words.level(run.facts.level)} interval.")
     if table["ratio"].isna().any():
         notes.append(
-            f"Too few: {small(run)} have the label, or the reference that it is compared with."
+            f"Too few: {small(run)} have the label, or left that way with it, or have the "
+            "reference that it is compared with."
+            if _has_causes_in(table)
+            else f"Too few: {small(run)} have the label, or the reference that it is compared with."
         )
     return tuple(notes)
 

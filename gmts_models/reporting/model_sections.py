@@ -17,9 +17,9 @@ from gmts_models.reporting.svg import inline_svg, interval_mark
 _KINDS = {
     "kaplan_meier": "Kaplan-Meier",
     "cox": "Cox",
-    "cox_elastic_net": "Cox, elastic net",
-    "cox_firth": "Cox, Firth",
-    "cox_time_effects": "Cox, effects in time",
+    "cox_elastic_net": "Cox (elastic net)",
+    "cox_firth": "Cox (Firth)",
+    "cox_time_effects": "Cox (effects in time)",
     "hierarchical_cox": "Hierarchical Cox",
     "cause_specific_cox": "Cause-specific Cox",
     "fine_gray": "Fine-Gray",

@@ -7,7 +7,9 @@ and loads nothing from elsewhere.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from gmts_models.reporting import (
     destinations,
@@ -188,13 +190,28 @@ def _models(run: RunFolder) -> Table | None:
             (
                 model.name,
                 model.kind or words.MISSING,
-                ", ".join(
-                    f"{key} = {value}" for key, value in model.params.items() if value is not None
-                )
-                or "none",
+                _settings(model.params) or "none",
                 words.MISSING if model.seconds is None else f"{model.seconds:,.1f}",
             )
             for model in run.facts.models
         ),
         text=(1, 2),
     )
+
+
+def _settings(params: Mapping[str, Any]) -> str:
+    """Return settings as "alpha = 0.1, tune (search = grid)"; what is not set is left out."""
+    return ", ".join(
+        f"{key} ({inner})" if isinstance(value, Mapping) else f"{key} = {inner}"
+        for key, value in params.items()
+        if (inner := _setting(value))
+    )
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return _settings(value)
+    if isinstance(value, list | tuple):
+        listed = ", ".join(map(str, value))
+        return f"[{listed}]" if len(value) > 1 else listed
+    return "" if value is None else str(value)
