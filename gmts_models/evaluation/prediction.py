@@ -16,7 +16,7 @@ from gmts_models.errors import GmtsError
 from gmts_models.evaluation.splits import Fold
 from gmts_models.features.table import FeatureTable
 from gmts_models.models.combining.trials import search_trials
-from gmts_models.models.protocol import conditional_risk
+from gmts_models.models.protocol import risk_from_entry
 from gmts_models.outcome import Floats, Ints
 
 
@@ -110,16 +110,8 @@ def _fit_and_predict(
     try:
         fitted = clone(model).fit(table.X.iloc[fold.train], table.y[fold.train])
         new, entry = table.X.iloc[fold.test], table.y.entry[fold.test]
-        risk = fitted.predict_risk(new, horizons)
-        from_start = risk
-        if (entry > 0).any():
-            # Past the last time in training the chance of having stayed until entry is unknown,
-            # and with it what follows.
-            starts, which = np.unique(entry, return_inverse=True)
-            at_entry = fitted.predict_risk(new, starts)[np.arange(len(new)), which]
-            # Who is there from the first day may leave on it, as many do on completing the scheme.
-            at_entry = np.where(entry > 0, at_entry, 0.0)
-            risk = conditional_risk(risk, at_entry[:, None])
+        from_start = fitted.predict_risk(new, horizons)
+        risk = risk_from_entry(fitted, new, entry, horizons, from_start)
     except GmtsError as error:
         return None, None, time.perf_counter() - began, error.what, None
     searched = search_trials(name, fitted, fold.label)

@@ -15,8 +15,7 @@ from gmts_models.config import SchemeSpec
 from gmts_models.errors import InputError
 from gmts_models.evaluation.splits import Fold, SchemeName, make_folds
 from gmts_models.features.table import FeatureTable, codes
-from gmts_models.models.combining.cross_validation import risk_from_entry
-from gmts_models.models.protocol import check_horizons
+from gmts_models.models.protocol import check_horizons, risk_from_entry
 from gmts_models.outcome import Floats, Ints
 from gmts_models.stats.censoring import CensoringWeights, censoring_weights
 from gmts_models.stats.scores import brier_score

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 
+from gmts_models.errors import InputError
 from gmts_models.models.protocol import RiskInterval
 from gmts_models.outcome import Floats
 
@@ -33,7 +34,19 @@ class RiskPipeline(Pipeline):  # type: ignore[misc]
     """
 
     def fit(self, X: pd.DataFrame, y: Any = None, **params: Any) -> RiskPipeline:
-        """Fit the transformers, then the model."""
+        """Fit the transformers, then the model.
+
+        Raises
+        ------
+        InputError : the last step is no model of risk.
+        """
+        if self.steps and not hasattr(self.steps[-1][1], "predict_risk"):
+            raise InputError(
+                f"the last step, {self.steps[-1][0]!r}, is no model of risk",
+                where="RiskPipeline(steps=...)",
+                fix="end with a model such as CoxPH(); a classifier of scikit-learn goes into "
+                "HorizonClassifier first",
+            )
         for _, step in self.steps[:-1]:
             if hasattr(step, "set_output"):
                 step.set_output(transform="pandas")

@@ -352,11 +352,24 @@ def conditional_risk(risk: Floats, risk_at_start: Floats) -> Floats:
     return np.asarray(np.where(risk_at_start < 1, np.clip(value, 0, 1), np.nan), dtype=float)
 
 
-def risk_from_entry(model: Any, X: pd.DataFrame, entry: Floats, horizons: Floats) -> Floats:
-    """Return (n, m) risks given that the person was still there at entry, which scores ask of."""
-    risk = np.asarray(model.predict_risk(X, horizons), dtype=float)
+def risk_from_entry(
+    model: Any, X: pd.DataFrame, entry: Floats, horizons: Floats, risk: Floats | None = None
+) -> Floats:
+    """Return (n, m) risks given that the person was still there at entry, which scores ask of.
+
+    Parameters
+    ----------
+    risk : (n, m) what the model predicts from the start, where that is known already.
+
+    Returns
+    -------
+    NaN for those who enter past the last time in training: nothing tells who is still there then.
+    """
+    if risk is None:
+        risk = np.asarray(model.predict_risk(X, horizons), dtype=float)
     if not (entry > 0).any():
         return risk
     starts, which = np.unique(entry, return_inverse=True)
     at_entry = np.asarray(model.predict_risk(X, starts))[np.arange(len(X)), which]
+    # Who is there from the first day may leave on it, as many do on completing the scheme.
     return conditional_risk(risk, np.where(entry > 0, at_entry, 0.0)[:, None])

@@ -1,8 +1,8 @@
-"""Inner folds of whole people, and how good risks are in them."""
+"""Inner folds of whole people, and how the rows of each are weighed."""
 
 from __future__ import annotations
 
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 
@@ -13,15 +13,8 @@ from gmts_models.models.protocol import (
     check_horizons,
     together_codes,
 )
-from gmts_models.models.protocol import (
-    risk_from_entry as risk_from_entry,
-)
-from gmts_models.models.scorers import Score
 from gmts_models.outcome import Bools, Floats, Ints, Outcome
 from gmts_models.stats.censoring import CensoringWeights, censoring_weights
-from gmts_models.stats.scores import auc, brier_score, null_brier_score
-
-LOWER_IS_BETTER: frozenset[Score] = frozenset({"brier", "log"})
 
 
 def check_scored_horizons(horizons: Any, where: str) -> Floats:
@@ -74,26 +67,3 @@ def weigh(rows: TrainingRows, horizon: float) -> CensoringWeights:
 def weights_of(at: CensoringWeights, mask: Bools) -> CensoringWeights:
     """Return the censoring weights of some of the rows."""
     return CensoringWeights(left=at.left[mask], counted=at.counted[mask], weight=at.weight[mask])
-
-
-def score_of(score: Score, risk: Floats, at: CensoringWeights) -> float:
-    """Return a score of (n,) risks at one horizon; NaN where it cannot be given.
-
-    The log score is the mean of -log of the chance given to what happened.
-    """
-    scored = at.counted[:, 0] > 0
-    if not scored.any() or np.isnan(risk[scored]).any():
-        return np.nan
-    risk = np.where(scored, risk, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        match score:
-            case "brier":
-                return float(brier_score(risk, at)[0])
-            case "ipa":
-                return float(1 - brier_score(risk, at)[0] / null_brier_score(at)[0])
-            case "auc":
-                return float(auc(risk, at)[0])
-            case "log":
-                chance = np.clip(np.where(at.left, risk, 1 - risk), 1e-15, 1)
-                return float(-(np.log(chance) @ at.weight)[0] / at.counted.sum())
-    assert_never(score)

@@ -16,7 +16,6 @@ from gmts_models.models.combining.cross_validation import (
     check_scored_horizons,
     fold_of_rows,
     part,
-    risk_from_entry,
     weigh,
 )
 from gmts_models.models.combining.inner_models import check_model, fit_clone
@@ -27,6 +26,7 @@ from gmts_models.models.protocol import (
     check_horizons,
     new_rows,
     remember_columns,
+    risk_from_entry,
     training_rows,
 )
 from gmts_models.outcome import Floats, Ints, Outcome

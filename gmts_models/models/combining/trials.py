@@ -15,15 +15,13 @@ import pandas as pd
 from gmts_models.errors import GmtsError, NotEstimableError
 from gmts_models.models.combining.cross_validation import (
     part,
-    risk_from_entry,
-    score_of,
     weigh,
     weights_of,
 )
 from gmts_models.models.combining.inner_models import fit_clone
 from gmts_models.models.combining.search_space import Params
-from gmts_models.models.protocol import TrainingRows
-from gmts_models.models.scorers import Score
+from gmts_models.models.protocol import TrainingRows, risk_from_entry
+from gmts_models.models.scorers import Score, score_of
 from gmts_models.outcome import Bools, Floats, Ints
 from gmts_models.stats.censoring import CensoringWeights
 

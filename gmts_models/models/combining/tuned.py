@@ -18,7 +18,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from gmts_models.errors import FitError, GmtsError, InputError
 from gmts_models.models.combining.cross_validation import (
-    LOWER_IS_BETTER,
     check_scored_horizons,
     fold_of_rows,
 )
@@ -49,7 +48,7 @@ from gmts_models.models.protocol import (
     remember_columns,
     training_rows,
 )
-from gmts_models.models.scorers import Score
+from gmts_models.models.scorers import LOWER_IS_BETTER, Score
 from gmts_models.outcome import Bools, Floats, Outcome
 from gmts_models.stats.options import check_option
 
