@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -25,8 +25,14 @@ from gmts_models.models.missing.imputation import (
     trace_table,
 )
 from gmts_models.models.missing.imputed import check_counts, explaining
-from gmts_models.models.missing.pooled_fits import PooledFits, collect_fits, has_coefficients
+from gmts_models.models.missing.pooled_fits import (
+    PooledFits,
+    collect_fits,
+    has_coefficients,
+    pool_limits,
+)
 from gmts_models.models.protocol import (
+    RiskInterval,
     RiskMixin,
     TrainingRows,
     as_frame,
@@ -36,6 +42,7 @@ from gmts_models.models.protocol import (
     training_rows,
 )
 from gmts_models.outcome import Floats, Outcome
+from gmts_models.stats.intervals import check_level
 from gmts_models.stats.missing.chained import MIXED
 from gmts_models.stats.missing.new_rows import Equations, draw_equations
 from gmts_models.stats.missing.pooling import Pooled
@@ -240,11 +247,51 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
         frame = new_rows(self, X)
         months = check_horizons(horizons)
         total: Any = 0.0
-        for fit, equations, salt in zip(
-            self.estimators_, self._equations, self._salts, strict=True
-        ):
-            completed = complete_new_rows(
-                self._layout, frame, equations, salt, iterations=self.iterations
-            )
+        for fit, completed in zip(self.estimators_, self._completed(frame), strict=True):
             total = total + getattr(fit, name)(completed, months)
         return np.asarray(total / len(self.estimators_), dtype=float)
+
+    def predict_risk_interval(
+        self, X: pd.DataFrame, horizons: npt.ArrayLike, level: float = 0.95
+    ) -> RiskInterval:
+        """Return risks with limits by Rubin's rules, from the limits of the m fits.
+
+        They are about the risk that the person has with the values behind the gaps, which nobody
+        knows: a row with gaps has wider limits. Without gaps in the training rows and in X they
+        are the estimator's own, if those are even on the scale ``log(-log(1 - risk))``.
+
+        Raises
+        ------
+        InputError : the estimator has no interval.
+        """
+        check_is_fitted(self)
+        check_level(level)
+        months = check_horizons(horizons)
+        frame = new_rows(self, X)
+        risk = lower = upper = np.empty((len(frame), len(months)))
+        if len(frame):
+            try:
+                found = [
+                    fit.predict_risk_interval(completed, months, level)
+                    for fit, completed in zip(self.estimators_, self._completed(frame), strict=True)
+                ]
+            except (AttributeError, InputError):
+                self.predict_risk(X, months)  # raises what is wrong with X or the horizons
+                return super().predict_risk_interval(X, months, level)
+            risk = np.mean([each.risk for each in found], axis=0)
+            lower, upper = pool_limits(found, level)
+        return RiskInterval(
+            horizons=months,
+            risk=risk,
+            lower=lower,
+            upper=upper,
+            level=level,
+            method="Rubin's rules",
+        )
+
+    def _completed(self, frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        """Give new rows completed, once for each fit."""
+        for equations, salt in zip(self._equations, self._salts, strict=True):
+            yield complete_new_rows(
+                self._layout, frame, equations, salt, iterations=self.iterations
+            )

@@ -1,4 +1,4 @@
-"""The coefficients of fits to m completed data sets, as one."""
+"""The coefficients of fits to m completed data sets, and the limits of their risks, as one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gmts_models.models.protocol import RiskInterval
 from gmts_models.outcome import Floats
-from gmts_models.stats.missing.pooling import Pooled, pool
+from gmts_models.stats.missing.pooling import Pooled, pool, t_quantile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +77,35 @@ def collect_fits(fits: Sequence[Any], departures: int) -> PooledFits:
         covariances=np.array(covariances),
         complete_df=float(max(departures - len(every), 1)),
     )
+
+
+def pool_limits(found: Sequence[RiskInterval], level: float) -> tuple[Floats, Floats]:
+    """Return (n, h) lower and upper limits of risks, from those of m fits, by Rubin's rules.
+
+    The scale is ``log(-log(1 - risk))``; the standard error of a fit is half the distance of its
+    limits there, over the normal quantile. The limits lie around the mean risk. Where a risk or
+    limit of one of the fits is 0, 1 or NaN, and has no place on the scale, they are the lowest and
+    the highest of the fits; NaN where one of the risks is, or none of the fits has a limit.
+    """
+    risk, lower, upper = (
+        np.array([getattr(each, name) for each in found]) for name in ("risk", "lower", "upper")
+    )
+    mean = risk.mean(axis=0)
+    at, low, high = _log_hazard(risk), _log_hazard(lower), _log_hazard(upper)
+    std_err = (high - low) / (2 * t_quantile(level, np.array(np.inf)))
+    flat = (len(found), -1)
+    pooled = pool(at.reshape(flat), np.square(std_err).reshape(flat), level=level)
+    half = ((pooled.upper - pooled.lower) / 2).reshape(mean.shape)
+    centre = _log_hazard(mean)
+    on_scale = np.isfinite(centre + half)
+    lowest = np.minimum(np.fmin.reduce(lower, axis=0), mean)
+    highest = np.maximum(np.fmax.reduce(upper, axis=0), mean)
+    return (
+        np.where(on_scale, -np.expm1(-np.exp(centre - half)), lowest),
+        np.where(on_scale, -np.expm1(-np.exp(centre + half)), highest),
+    )
+
+
+def _log_hazard(risk: Floats) -> Floats:
+    inside = (risk > 0) & (risk < 1)
+    return np.where(inside, np.log(-np.log1p(-np.where(inside, risk, 0.5))), np.nan)

@@ -10,16 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_score
 
 import gmts_models as gm
-from gmts_models.errors import FitError, InputError
+from gmts_models.errors import FitError, GmtsError, InputError
 from gmts_models.models.encoding import make_encoder
 from gmts_models.models.missing.imputation import MOST_LABELS, lay_out
 from gmts_models.models.missing.imputed import impute
 from gmts_models.models.missing.multiple_imputation import MultipleImputation
+from gmts_models.models.missing.pooled_fits import pool_limits
+from gmts_models.models.protocol import RiskInterval
 from gmts_models.outcome import Outcome
 from gmts_models.stats.missing.pooling import pool
 
@@ -421,3 +426,114 @@ def test_what_cannot_be_fitted_is_refused() -> None:
     with pytest.raises(FitError) as error:
         MultipleImputation(gm.CoxPH(), m=2).fit(X.assign(copy=X["who left"]), y)
     assert "imputation 1 of 2" in str(error.value)
+
+
+# ------------------------------------------------------------ limits and weights
+
+
+def _limits(risk: float, lower: float, upper: float) -> RiskInterval:
+    at = [np.array([[value]]) for value in (risk, lower, upper)]
+    return RiskInterval(
+        horizons=np.array([12.0]), risk=at[0], lower=at[1], upper=at[2], level=0.95, method=""
+    )
+
+
+def test_limits_are_pooled_by_rubins_rules_by_hand() -> None:
+    """On the scale log(-log(1 - risk)): -1.2 and -0.8, each with an error of 0.3."""
+
+    def risk(log_hazard: float) -> float:
+        return 1 - np.exp(-np.exp(log_hazard))
+
+    half = stats.norm.ppf(0.975) * 0.3
+    found = [_limits(risk(at), risk(at - half), risk(at + half)) for at in (-1.2, -0.8)]
+    lower, upper = pool_limits(found, 0.95)
+    within, between = 0.3**2, 0.08
+    variance = within + 1.5 * between
+    df = 1 / (1.5 * between / variance) ** 2  # (m - 1) / lambda^2
+    wide = stats.t.ppf(0.975, df) * np.sqrt(variance)
+    mean = (risk(-1.2) + risk(-0.8)) / 2
+    centre = np.log(-np.log(1 - mean))
+    np.testing.assert_allclose(
+        [lower[0, 0], upper[0, 0]], [risk(centre - wide), risk(centre + wide)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("fits", "expected"),
+    [
+        ([(0.0, 0.0, 0.1), (0.0, 0.0, 0.2)], (0.0, 0.2)),  # nobody left
+        ([(1.0, 0.7, 1.0), (0.9, 0.8, 0.95)], (0.7, 1.0)),
+        ([(0.0, np.nan, np.nan), (0.1, 0.05, 0.2)], (0.05, 0.2)),
+        ([(0.0, np.nan, np.nan), (0.3, 0.25, 0.32)], (0.15, 0.32)),  # the mean is within
+        ([(0.0, np.nan, np.nan), (0.0, np.nan, np.nan)], (np.nan, np.nan)),
+        ([(np.nan, np.nan, np.nan), (0.1, 0.05, 0.2)], (np.nan, np.nan)),
+    ],
+)
+def test_limits_off_the_scale_are_the_widest(fits: Any, expected: Any) -> None:
+    lower, upper = pool_limits([_limits(*each) for each in fits], 0.95)
+    np.testing.assert_allclose([lower[0, 0], upper[0, 0]], expected)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=NAMES)
+def test_limits_hold_the_risk_and_are_wider_where_there_are_gaps(model: Any) -> None:
+    X, y = _people()
+    months = HORIZONS[2:]
+    fitted = MultipleImputation(model, m=M).fit(X, y)
+    found = fitted.predict_risk_interval(X, months, level=0.8)
+    np.testing.assert_allclose(found.risk, fitted.predict_risk(X, months), atol=1e-12)
+    assert (found.level, found.method) == (0.8, "Rubin's rules")
+    assert (found.lower <= found.risk).all()
+    assert (found.risk <= found.upper).all()
+    wider = fitted.predict_risk_interval(X, months)
+    assert (wider.upper - wider.lower >= found.upper - found.lower - 1e-12).all()
+    assert fitted.predict_risk_interval(X.iloc[:0], months).lower.shape == (0, len(months))
+
+
+def test_limits_without_gaps_are_the_model_s_own() -> None:
+    X, y = _people()
+    kept = np.flatnonzero(X.notna().all(axis=1))
+    whole, own = X.iloc[kept], y[kept]
+    fitted = MultipleImputation(gm.CoxPH(alpha=0.1), m=M).fit(whole, own)
+    found = fitted.predict_risk_interval(whole, [6, 12, 24], level=0.9)
+    plain = gm.CoxPH(alpha=0.1).fit(whole, own).predict_risk_interval(whole, [6, 12, 24], 0.9)
+    np.testing.assert_allclose(found.lower, plain.lower, rtol=1e-9)
+    np.testing.assert_allclose(found.upper, plain.upper, rtol=1e-9)
+    gaps = whole.assign(score=np.nan)
+    unsure = fitted.predict_risk_interval(gaps, [12])
+    sure = fitted.predict_risk_interval(whole, [12])
+    assert (unsure.upper - unsure.lower).mean() > 1.2 * (sure.upper - sure.lower).mean()
+
+
+def test_what_has_no_limits_says_so() -> None:
+    X, y = _people()
+    forest = gm.HorizonClassifier(RandomForestClassifier(5, random_state=0), horizons=(12, 24))
+    fitted = MultipleImputation(forest, m=2).fit(X, y)
+    with pytest.raises(InputError, match="MultipleImputation has no interval of its own"):
+        fitted.predict_risk_interval(X, [12])
+    own = MultipleImputation(gm.HorizonClassifier(horizons=(12, 24)), m=2).fit(X, y)
+    with pytest.raises(GmtsError, match="36"):
+        own.predict_risk_interval(X, [36])
+    with pytest.raises(InputError, match="lacks"):
+        own.predict_risk_interval(X.drop(columns="route"), [12])
+    with pytest.raises(InputError, match="level"):
+        own.predict_risk_interval(X, [12], level=95)
+    with pytest.raises(NotFittedError):
+        MultipleImputation(gm.CoxPH()).predict_risk_interval(X, [12])
+
+
+def test_case_weights_go_to_each_fit() -> None:
+    X, y = _people()
+    weight = np.random.default_rng(1).integers(0, 4, len(X))
+    kept = np.flatnonzero(weight)
+    fitted = MultipleImputation(gm.CoxPH(), m=M, seed=5).fit(X, y, sample_weight=weight)
+    # The imputation sees the rows that there are, each once.
+    frames = impute(X.iloc[kept], y.keep(kept), m=M, seed=5).frames
+    for fit, frame in zip(fitted.estimators_, frames, strict=True):
+        own = gm.CoxPH().fit(frame, y.keep(kept), sample_weight=weight[kept])
+        np.testing.assert_allclose(fit.coef_, own.coef_)
+    ones = MultipleImputation(gm.CoxPH(), m=M, seed=5).fit(X, y, sample_weight=np.ones(len(X)))
+    plain = MultipleImputation(gm.CoxPH(), m=M, seed=5).fit(X, y)
+    np.testing.assert_allclose(ones.coef_, plain.coef_)
+    pipeline = gm.RiskPipeline([("cox", gm.CoxPH())])
+    with pytest.raises(InputError, match="takes no weights"):
+        MultipleImputation(pipeline, m=2).fit(X, y, sample_weight=weight)
