@@ -7,10 +7,11 @@ the checks of what a method returns have something to look at.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.estimator_checks import check_array_api_input, check_estimator
 
 from gmts_models.outcome import Outcome
 
@@ -61,3 +62,18 @@ def run_checks(model: Any, *, causes: int = 1) -> dict[str, tuple[str, str]]:
         each["check_name"]: (each["status"], repr(each["exception"] or "")[:300])
         for each in results
     }
+
+
+def check_array_api(model: Any, *, causes: int = 1) -> None:
+    """Run the check that skips unless SCIPY_ARRAY_API is set before SciPy is imported.
+
+    On NumPy arrays, for models that do not claim to take those of other libraries.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check_array_api_input(
+            type(model).__name__,
+            on_arrays(model, causes=causes),
+            array_namespace="numpy",
+            expect_only_array_outputs=False,
+        )
