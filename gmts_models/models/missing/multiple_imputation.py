@@ -80,6 +80,7 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
         is below 10).
     converged_ : whether all r_hat are below 1.2. If not, raise `iterations`.
     traces_ : the means that r_hat is made of, by imputation and iteration.
+    causes_ : names of the causes, where the estimator is a model of causes.
     feature_names_in_ : columns of X.
 
     Notes
@@ -242,6 +243,12 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
     def predict_incidence(self, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
         """Return (n, m, k) risks by cause, where the estimator has them."""
         return self._averaged("predict_incidence", X, horizons)
+
+    @property
+    def causes_(self) -> tuple[str, ...]:
+        """Names of the k causes, where the estimator has them."""
+        causes: tuple[str, ...] = self.estimators_[0].causes_
+        return causes
 
     def _averaged(self, name: str, X: pd.DataFrame, horizons: npt.ArrayLike) -> Floats:
         frame = new_rows(self, X)

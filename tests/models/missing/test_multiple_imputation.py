@@ -24,7 +24,7 @@ from gmts_models.models.missing.imputation import MOST_LABELS, lay_out
 from gmts_models.models.missing.imputed import impute
 from gmts_models.models.missing.multiple_imputation import MultipleImputation
 from gmts_models.models.missing.pooled_fits import pool_limits
-from gmts_models.models.protocol import RiskInterval
+from gmts_models.models.protocol import IncidenceModel, RiskInterval
 from gmts_models.outcome import Outcome
 from gmts_models.stats.missing.pooling import pool
 
@@ -328,6 +328,21 @@ def test_risks_by_cause_are_averaged_too() -> None:
     by_cause = fitted.predict_incidence(X, HORIZONS)
     assert by_cause.shape == (len(X), len(HORIZONS), 2)
     np.testing.assert_allclose(by_cause.sum(axis=2), fitted.predict_risk(X, HORIZONS))
+
+
+def test_around_a_model_of_causes_it_is_one() -> None:
+    X, y = _people()
+    causes = Outcome(0, y.exit, y.event * (1 + np.arange(len(X)) % 2), ["a", "b"], index=X.index)
+    model = MultipleImputation(gm.CauseSpecificCox(alpha=1.0), m=2)
+    assert not hasattr(model, "causes_")
+    fitted = model.fit(X, causes)
+    assert fitted.causes_ == ("a", "b")
+    assert isinstance(fitted, IncidenceModel)
+    assert not isinstance(MultipleImputation(gm.CoxPH(), m=2).fit(X, y), IncidenceModel)
+    found = fitted.predict_risk_interval(X, [12, 24])
+    by_cause = fitted.predict_incidence(X, [12, 24])
+    np.testing.assert_allclose(by_cause.sum(axis=2), found.risk, atol=1e-9)
+    assert ((found.lower < found.risk) & (found.risk < found.upper)).all()
 
 
 class _Selects(TransformerMixin, BaseEstimator):  # type: ignore[misc]
