@@ -73,7 +73,8 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     estimators_ : m fits; the same one m times where no training row has a gap.
     coef_, covariance_ : (p,), (p, p) pooled by Rubin's rules; `terms_` are their names. They, and
-        `pooled_`, are there where the estimator has `coef_` and `covariance_`.
+        `pooled_`, are there where the estimator has `coef_` and `covariance_`, one a term; of
+        models of causes the coefficients are not pooled, only the risks.
     not_pooled_ : terms that only some of the m fits have, such as those of an encoder that
         selects; they count in predictions.
     convergence_ : a row a column with gaps: column, missing, share_missing, r_hat (rough where m
@@ -226,7 +227,7 @@ class MultipleImputation(RiskMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         if not hasattr(self, "_fits"):
             raise InputError(
-                f"{type(self.estimator).__name__} has no coefficients to pool",
+                f"{type(self.estimator).__name__} has no coefficients to pool, one a term",
                 where="MultipleImputation.summary",
                 fix="use an estimator with coef_ and covariance_, such as CoxPH or WeibullAFT",
             )

@@ -57,8 +57,14 @@ class PooledFits:
 
 
 def has_coefficients(fit: Any) -> bool:
-    """Tell whether a fitted model has `coef_`, `covariance_` and the names of its terms."""
-    return all(hasattr(fit, name) for name in ("coef_", "covariance_", "terms_"))
+    """Tell whether a fitted model has `coef_`, one a term of `terms_`, and their `covariance_`.
+
+    Models of causes have some for each cause.
+    """
+    if not all(hasattr(fit, name) for name in ("coef_", "covariance_", "terms_")):
+        return False
+    p = len(fit.terms_)
+    return bool(np.shape(fit.coef_) == (p,) and np.shape(fit.covariance_) == (p, p))
 
 
 def collect_fits(fits: Sequence[Any], departures: int) -> PooledFits:

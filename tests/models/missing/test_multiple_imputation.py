@@ -339,6 +339,8 @@ def test_around_a_model_of_causes_it_is_one() -> None:
     assert fitted.causes_ == ("a", "b")
     assert isinstance(fitted, IncidenceModel)
     assert not isinstance(MultipleImputation(gm.CoxPH(), m=2).fit(X, y), IncidenceModel)
+    with pytest.raises(InputError, match="one a term"):  # it has coefficients of each cause
+        fitted.summary()
     found = fitted.predict_risk_interval(X, [12, 24])
     by_cause = fitted.predict_incidence(X, [12, 24])
     np.testing.assert_allclose(by_cause.sum(axis=2), found.risk, atol=1e-9)
